@@ -1,0 +1,161 @@
+"""What the verbs answer with: records of values, for every face alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+
+from memfs.changes import Changes
+from memfs.index import Snippet
+from memfs.memory import Memory
+from memfs.memory import Problem
+from memfs.store import File
+from memfs.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A memory where it lies: what it says, in which store, and the digest that a later write must show.
+
+    Attributes:
+        trusted: Whether the text is the user's own (global, group, or a workspace that they trust).
+    """
+
+    memory: Memory
+    store: Store
+    file: File
+    trusted: bool
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return self.store.absolute(self.memory.path)
+
+    @property
+    def changed(self) -> datetime:
+        """When the file was last written to."""
+        return datetime.fromtimestamp(self.file.stamp.mtime_ns / 1e9, UTC)
+
+    @property
+    def created(self) -> datetime:
+        """When it was learned: as written, else when the file was last written to."""
+        return self.memory.created or self.changed
+
+    @property
+    def updated(self) -> datetime:
+        """When it was last changed: as written, else when the file was."""
+        return self.memory.updated or self.changed
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a verb that writes came to.
+
+    Attributes:
+        verb: What was done: save, update, move, forget, restore, undo.
+        entry: The memory as it is now; of a forgotten one, as it was.
+        notes: What the caller should know: another scope than wished for, not searchable yet.
+    """
+
+    verb: str
+    entry: Entry
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A memory that a search found.
+
+    Attributes:
+        score: What it is ranked by, 0–1: `text` × `weight`.
+        text: The share of the best score that the question allows.
+        weight: The factor of its scope.
+        snippet: The piece of its body that matches best.
+    """
+
+    entry: Entry
+    score: float
+    text: float
+    weight: float
+    snippet: Snippet
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a search answers: hits, best first, and what the caller should know of how they came about."""
+
+    query: str
+    mode: str
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a list answers.
+
+    Attributes:
+        entries: One page, in the order that was asked for.
+        total: How many memories pass the filters.
+        next_offset: Where the next page begins, None on the last one.
+    """
+
+    entries: tuple[Entry, ...]
+    total: int
+    next_offset: int | None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Files of a store differ from what this process knew."""
+
+    store: Store
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """A file, or a part of one, that memfs could not take as it stands: state `ok` means that only a value is off."""
+
+    store: Store
+    path: str
+    state: str
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """How a store of the view is doing; counts are of files.
+
+    Attributes:
+        flaws: Everything that `doctor` would list, by path.
+        seen_by: Who sees its memories, in words.
+    """
+
+    store: Store
+    weight: float
+    exists: bool
+    trusted: bool
+    count: int
+    flaws: tuple[Flaw, ...]
+    seen_by: str
+
+    def having(self, state: str) -> int:
+        """Return how many files are in *state*."""
+        return len({flaw.path for flaw in self.flaws if flaw.state == state})
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where am I, what do I see, and is all well."""
+
+    workspace: Path
+    mode: str
+    mode_source: str
+    stores: tuple[StoreStatus, ...]
+    index_folder: Path
+    index_bytes: int
+    notes: tuple[str, ...]

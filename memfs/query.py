@@ -1,0 +1,194 @@
+"""What a person typed into a search, taken apart: words, phrases, what must not be there, filters. Pure; never fails.
+
+database "connection pool" -mysql tag:infra type:decision importance:>=8 created:>2026-01-01 path:db/ scope:global
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import Any
+
+from memfs.memory import parse_time
+
+MAX_CHARACTERS = 1_000
+"""A longer question is cut."""
+MAX_WORDS = 64
+"""Different words that a question may have; more are left out."""
+
+_TOKEN = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]\S*))')
+_WORD = re.compile(r"[^\W_]+")
+_COMPARED = re.compile(r"(>=|<=|>|<|=)?(.+)")
+_RANGE = re.compile(r"(.+?)\.\.(.+)")
+_LISTS = {"tag": "tags", "type": "types", "scope": "scopes", "channel": "channels", "category": "categories"}
+_TIMES = ("created", "updated")
+
+Bounds = tuple[int | None, int | None]
+"""Lowest and highest value, both inclusive; None where open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a memory has to be like. Lists: any of them; between the fields: all.
+
+    Attributes:
+        importance: Bounds, 1 to 10.
+        created, updated: Bounds in milliseconds since the epoch.
+        paths: Parts of the path, `*` and `?` as in a shell.
+        expired: Whether memories past their `expires` count.
+    """
+
+    tags: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    importance: Bounds = (None, None)
+    created: Bounds = (None, None)
+    updated: Bounds = (None, None)
+    expired: bool = False
+
+
+NO_FILTERS = Filters()
+"""Everything passes, but what has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question, ready to be asked.
+
+    Attributes:
+        text: As it was typed, cut.
+        words: What may match, each once, in order; as typed but for the case.
+        compounds: Runs of words that were typed as one (`src/db/schema.py:42`): better side by side.
+        phrases: What must stand there word for word.
+        excluded: Words and phrases that must not.
+        filters: What must hold; `without` what must not.
+        notes: What was typed and could not be taken as meant, one sentence each.
+    """
+
+    text: str
+    words: tuple[str, ...] = ()
+    compounds: tuple[tuple[str, ...], ...] = ()
+    phrases: tuple[tuple[str, ...], ...] = ()
+    excluded: tuple[tuple[str, ...], ...] = ()
+    filters: Filters = NO_FILTERS
+    without: Filters = NO_FILTERS
+    notes: tuple[str, ...] = ()
+
+    @property
+    def asks(self) -> bool:
+        """Return whether there is anything to rank by, beside filters."""
+        return bool(self.words or self.phrases)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the runs of letters and digits of *text*, lower-cased."""
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def parse(text: str, base: Filters = Filters()) -> Query:
+    """Return the question *text*, its filters added to *base*.
+
+    Args:
+        text: As typed. Unknown `key:` words, lone quotes and operators are words like others.
+        base: Filters that were given apart from the text.
+    """
+    notes = [f"The question was cut at {MAX_CHARACTERS} characters."] if len(text) > MAX_CHARACTERS else []
+    text = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+    words: dict[str, None] = {}
+    compounds: list[tuple[str, ...]] = []
+    phrases: list[tuple[str, ...]] = []
+    excluded: list[tuple[str, ...]] = []
+    wanted, unwanted = base, Filters()
+    for token in _TOKEN.finditer(text):
+        minus, key, quoted, bare = token["minus"], (token["key"] or "").lower(), token["quoted"], token["bare"]
+        value = quoted if quoted is not None else bare
+        filtered = _add_filter(unwanted if minus else wanted, key, value, notes) if key else None
+        if filtered is not None:
+            wanted, unwanted = (wanted, filtered) if minus else (filtered, unwanted)
+            continue
+        run = tuple(words_of(value if quoted is not None else token[0]))
+        if not run:
+            continue
+        if minus and not key:
+            excluded.append(run)
+        elif quoted is not None and not key:
+            phrases.append(run)
+        else:
+            words.update(dict.fromkeys(run))
+            compounds += [run] if len(run) > 1 else []
+    if len(words) > MAX_WORDS:
+        notes.append(f"Only the first {MAX_WORDS} words of the question were used.")
+    return Query(
+        text, tuple(words)[:MAX_WORDS], tuple(compounds[:8]), tuple(phrases), tuple(excluded), wanted, unwanted,
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _add_filter(filters: Filters, key: str, value: str, notes: list[str]) -> Filters | None:
+    """Return *filters* with `key:value`, or None when that is no filter."""
+    if key in _LISTS:
+        field = _LISTS[key]
+        both: dict[str, Any] = {field: (*getattr(filters, field), value)}
+        return replace(filters, **both)
+    if key == "path":
+        return replace(filters, paths=(*filters.paths, value[:200]))
+    if key not in ("importance", *_TIMES):
+        return None
+    try:
+        bounds = _bounds(value, _whole if key == "importance" else _milliseconds)
+    except ValueError:
+        notes.append(f"{key}:{value[:40]} is no filter (try {key}:>={'8' if key == 'importance' else '2026-01-31'}).")
+        return None
+    narrowed: dict[str, Any] = {key: _both(getattr(filters, key), bounds)}
+    return replace(filters, **narrowed)
+
+
+def _both(one: Bounds, other: Bounds) -> Bounds:
+    lows = [bounds[0] for bounds in (one, other) if bounds[0] is not None]
+    highs = [bounds[1] for bounds in (one, other) if bounds[1] is not None]
+    return (max(lows, default=None), min(highs, default=None))
+
+
+def _bounds(value: str, span: Callable[[str], tuple[int, int]]) -> Bounds:
+    """Return the bounds that `>=8`, `8`, `5..8` or `<2026-01-01` mean; *span* gives what one value covers."""
+    if found := _RANGE.fullmatch(value):
+        return span(found[1])[0], span(found[2])[1]
+    compared = _COMPARED.fullmatch(value)
+    if compared is None:
+        raise ValueError(value)
+    first, last = span(compared[2])
+    operators: dict[str | None, Bounds] = {
+        ">": (last + 1, None), ">=": (first, None), "<": (None, first - 1), "<=": (None, last),
+    }  # fmt: skip
+    return operators.get(compared[1], (first, last))
+
+
+def _whole(text: str) -> tuple[int, int]:
+    number = int(text)
+    return max(-1, min(number, 11)), max(-1, min(number, 11))
+
+
+def _milliseconds(text: str) -> tuple[int, int]:
+    """Return the first and last millisecond of a time (itself), a day, a month `2026-01` or a year `2026`."""
+    if found := re.fullmatch(r"(\d{4})(?:-(\d\d))?", text):
+        first = datetime(int(found[1]), int(found[2] or 1), 1, tzinfo=UTC)
+        nearly = first + timedelta(days=31 if found[2] else 366)
+        after = nearly.replace(day=1) if found[2] else nearly.replace(month=1, day=1)
+    else:
+        first = parse_time(text)
+        day = len(text) == len("2026-01-31")
+        after = first + (timedelta(days=1) if day else timedelta(milliseconds=1))
+    return to_milliseconds(first), to_milliseconds(after) - 1
+
+
+def to_milliseconds(when: datetime) -> int:
+    """Return *when* in whole milliseconds since the epoch."""
+    return int(when.timestamp() * 1000)

@@ -1,0 +1,63 @@
+"""How hits are ordered: bounded scores, weights of scopes, ties. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+K1 = 1.2
+"""BM25's saturation, Tantivy's own: a term's weight is at most (K1 + 1) × its idf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A memory that the index found, before its file was read.
+
+    Attributes:
+        store: Key of its store.
+        path: Below the store.
+        text: How well the text matches, 0–1: the share of the best score that the question allows.
+        weight: The scope's factor.
+        created: Milliseconds since the epoch, for ties.
+    """
+
+    store: str
+    path: str
+    text: float
+    weight: float
+    created: int
+
+    @property
+    def score(self) -> float:
+        """What it is ranked by, 0–1."""
+        return self.text * self.weight
+
+
+def idf(matching: int, documents: int) -> float:
+    """Return how much a term says that *matching* of *documents* hold (BM25; Robertson & Zaragoza 2009, eq. 3.3)."""
+    matching = min(matching, documents)
+    return math.log(1 + (documents - matching + 0.5) / (matching + 0.5))
+
+
+def bounded(score: float, best: float) -> float:
+    """Return a BM25 sum as a share of the *best* that any text could reach for the same question, in [0, 1].
+
+    Linear, so that a scope's weight of 0.9 takes off a tenth whatever the score, and a share
+    of one and the same thing in each question, so that two questions' scores compare.
+    """
+    return min(1.0, score / best) if best > 0 else 0.0
+
+
+def order(found: Iterable[Found], limit: int) -> list[Found]:
+    """Return the best *limit* of *found*: by weighted score, then the newer, then by path, always the same."""
+    return sorted(found, key=lambda hit: (-hit.score, -hit.created, hit.store, hit.path))[:limit]
+
+
+def weight_classes(weights: Mapping[str, float]) -> dict[float, list[str]]:
+    """Return store keys by weight: stores of one weight are asked at once, and none pushes another's hits out."""
+    classes: dict[float, list[str]] = {}
+    for key, weight in weights.items():
+        classes.setdefault(weight, []).append(key)
+    return classes

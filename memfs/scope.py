@@ -1,0 +1,135 @@
+"""Where am I: the workspace of a folder, the stores that are visible from it under a mode, and their weights."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from memfs.config import GROUP_NAME
+from memfs.config import Config
+from memfs.errors import GLOBAL_IN_ISOLATED
+from memfs.errors import WORKSPACE_IN_GLOBAL
+from memfs.errors import Invalid
+from memfs.errors import OutOfScope
+from memfs.store import Store
+
+FOLDER = ".memory"
+"""The workspace store's folder in its workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The stores that are visible from a workspace under a mode, nearest first, each with its weight.
+
+    Attributes:
+        workspace: The workspace's folder.
+        mode: `isolated`, `global` or `hybrid`.
+        mode_source: Where the mode was set, in words.
+        stores: Workspace, groups, global: those that the mode shows.
+        weights: Factor of the score, by store key.
+    """
+
+    workspace: Path
+    mode: str
+    mode_source: str
+    stores: tuple[Store, ...]
+    weights: Mapping[str, float]
+
+    def store(self, scope: str) -> Store:
+        """Return the store of *scope* (`workspace`, `global`, `group:<name>`), if the mode serves it.
+
+        Raises:
+            OutOfScope: The mode does not show it.
+            Invalid: It is no scope, or no group of this workspace.
+        """
+        for store in self.stores:
+            if store.scope == scope:
+                return store
+        if scope == "global":
+            raise OutOfScope(GLOBAL_IN_ISOLATED)
+        if scope == "workspace":
+            raise OutOfScope(WORKSPACE_IN_GLOBAL)
+        if not scope.startswith("group:"):
+            raise Invalid(f"{scope!r} is no scope; the scopes are workspace, global and group:NAME.")
+        if self.mode != "hybrid":
+            raise OutOfScope(f"Group memories are not available in {self.mode} mode. Set WORKSPACE_MODE=hybrid first.")
+        groups = [store.scope for store in self.stores if store.scope.startswith("group:")]
+        known = f"its groups are {', '.join(groups)}" if groups else "it is a member of no group"
+        raise Invalid(f"{self.workspace} is not a member of {scope}: {known}.")
+
+    def target(self, wish: str) -> tuple[Store, str]:
+        """Return the store that a save goes to when *wish* is asked for (empty: no wish), and a note if not that one.
+
+        Raises:
+            OutOfScope, Invalid: A group was asked for that is not to be had.
+        """
+        if wish.startswith("group:"):
+            return self.store(wish), ""
+        if wish not in ("", "workspace", "global"):
+            self.store(wish)
+        if self.mode == "global":
+            note = "" if wish == "global" else "Saved to the global store: the mode is global."
+            return self.store("global"), note
+        if wish == "global" and self.mode == "isolated":
+            return self.store("workspace"), f"Saved to the workspace, not globally. {GLOBAL_IN_ISOLATED}"
+        return self.store(wish or "workspace"), ""
+
+
+def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None = None) -> Path:
+    """Return the workspace of the folder *cwd*: named by the environment, holding a store, or a git work tree.
+
+    First match of: `MEMFS_WORKSPACE`; `CLAUDE_PROJECT_DIR`; the nearest ancestor-or-self
+    with a `.memory` folder that is not memfs's own home; the git top level; *cwd* itself.
+    """
+    env = os.environ if environ is None else environ
+    named = env.get("MEMFS_WORKSPACE") or env.get("CLAUDE_PROJECT_DIR")
+    if named:
+        return Path(os.path.realpath(os.path.expanduser(named)))
+    here = Path(os.path.realpath(cwd))
+    home = os.path.realpath(config.home)
+    for folder in (here, *here.parents):
+        store = folder / FOLDER
+        if os.path.lexists(store) and (store.is_dir() or store.is_symlink()) and os.path.realpath(store) != home:
+            return folder
+    for folder in (here, *here.parents):
+        if (folder / ".git").exists():
+            return folder
+    return here
+
+
+def global_store(config: Config) -> Store:
+    """Return the store of what every workspace may share."""
+    return Store(config.home / "global", "global", may_be_link=True)
+
+
+def group_store(config: Config, name: str) -> Store:
+    """Return the store of the group *name*.
+
+    Raises:
+        Invalid: It is no group's name.
+    """
+    if not GROUP_NAME.fullmatch(name):
+        raise Invalid(f"{name!r} is no group name; use a-z, 0-9, _ and -.")
+    return Store(config.home / "groups" / name, f"group:{name}", may_be_link=True)
+
+
+def workspace_store(workspace: Path) -> Store:
+    """Return the store that travels with the folder *workspace*."""
+    return Store(workspace / FOLDER, "workspace")
+
+
+def view(workspace: Path, config: Config) -> View:
+    """Return what is visible from *workspace* under its mode."""
+    mode, source = config.mode_for(workspace)
+    stores = []
+    if mode != "global":
+        stores.append(workspace_store(workspace))
+    if mode == "hybrid":
+        member = os.path.realpath(workspace)
+        stores += [group_store(config, name) for name, members in sorted(config.groups.items()) if member in members]
+    if mode != "isolated":
+        stores.append(global_store(config))
+    weights = {store.key: config.weights[store.scope.partition(":")[0]] for store in stores}
+    return View(workspace, mode, source, tuple(stores), weights)

@@ -1,0 +1,118 @@
+"""What the index has seen of each store, and whether the index is still as its last writer left it.
+
+Beside the index lie one log for each store (blocks of `changes.pack`: a save appends to it, whatever
+the store's size) and a seal: the checksum of the index's table of contents and the stamps of its files.
+Tantivy does not verify its files when it opens them; the seal finds what was cut, flipped or swapped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from memfs.changes import Snapshot
+from memfs.changes import Stamp
+from memfs.changes import pack
+from memfs.changes import unpack
+
+SEAL = "seal.json"
+CONTENTS = "meta.json"
+"""Tantivy's table of contents, replaced at each commit."""
+COMPACT_BYTES = 1 << 16
+"""A log is written anew when what was appended is longer than this and than its first block."""
+
+
+class Seen:
+    """The logs and the seal in the index folder *folder*."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._logs: dict[str, tuple[int, int, Snapshot]] = {}
+
+    def of(self, key: str) -> Snapshot:
+        """Return what the index holds of the store *key*; reads only what was appended since the last call."""
+        inode, size, entries = self._logs.get(key, (0, 0, {}))
+        try:
+            with (self.folder / f"{key}.seen").open("rb") as file:
+                about = os.fstat(file.fileno())
+                if (about.st_ino, about.st_size) == (inode, size):
+                    return entries
+                if about.st_ino != inode or about.st_size < size:
+                    size, entries = 0, {}
+                file.seek(size)
+                news, read = unpack(file.read())
+        except FileNotFoundError:
+            self._logs.pop(key, None)
+            return {}
+        entries = _present({**entries, **news}) if entries else _present(news)
+        self._logs[key] = (about.st_ino, size + read, entries)
+        return entries
+
+    def add(self, key: str, entries: Mapping[str, Stamp]) -> None:
+        """Record *entries* (`GONE`: no longer there) for the store *key*; the index's lock is held."""
+        before = self.of(key)
+        path = self.folder / f"{key}.seen"
+        inode, size, _ = self._logs.get(key, (0, 0, {}))
+        now = _present({**before, **entries})
+        block = pack(entries)
+        if size + len(block) > COMPACT_BYTES and size + len(block) > 2 * 80 * len(now):
+            block, size = pack(now), 0
+        if size:
+            with path.open("r+b") as file:
+                file.truncate(size)
+                file.seek(size)
+                file.write(block)
+        else:
+            temp = path.with_suffix(".new")
+            temp.write_bytes(block)
+            temp.replace(path)
+            inode = path.stat().st_ino
+        self._logs[key] = (inode, size + len(block), now)
+
+    def forget(self, key: str) -> None:
+        """Drop the log of the store *key*."""
+        self._logs.pop(key, None)
+        with suppress(FileNotFoundError):
+            (self.folder / f"{key}.seen").unlink()
+
+    def keys(self) -> list[str]:
+        """Return the stores of which the index has seen anything."""
+        return [path.stem for path in self.folder.glob("*.seen")]
+
+    def seal(self) -> None:
+        """Record the index as whole; the last step of each commit, under the index's lock."""
+        temp = self.folder / f"{SEAL}.new"
+        temp.write_text(json.dumps({"contents": self._checksum(), "files": self._stamps()}))
+        temp.replace(self.folder / SEAL)
+
+    def sealed(self) -> bool:
+        """Return whether the index is as its last writer left it; only ever wrong while a writer is at work."""
+        try:
+            seal = json.loads((self.folder / SEAL).read_bytes())
+            if seal["contents"] != self._checksum():
+                return False
+            now = self._stamps()
+            return all(now.get(name, stamp) == stamp for name, stamp in seal["files"].items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+
+    def _checksum(self) -> int:
+        return zlib.crc32((self.folder / CONTENTS).read_bytes())
+
+    def _stamps(self) -> dict[str, list[int]]:
+        """Return size and modification time of each of the index's files that are written once."""
+        stamps = {}
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if entry.name[0] != "." and not entry.name.endswith((".json", ".seen", ".new", ".lock")):
+                    about = entry.stat()
+                    stamps[entry.name] = [about.st_size, about.st_mtime_ns]
+        return stamps
+
+
+def _present(entries: Snapshot) -> Snapshot:
+    return {path: stamp for path, stamp in entries.items() if stamp.inode >= 0}

@@ -1,0 +1,132 @@
+"""The undo journal: what memfs replaced, moved or removed, and when; kept in the state folder, never in a store.
+
+One file for each version, `undo/<store key>/<id>/<milliseconds>-<random>.undo`: a line of JSON,
+then the bytes that were there before, untouched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from memfs.errors import StorageFailed
+from memfs.store import Store
+
+VERSIONS = 50
+"""Versions kept for each memory."""
+DAYS = 90
+"""Days for which a version is kept."""
+
+Verb = Literal["save", "update", "move", "forget", "restore", "undo"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that memfs did to a file, and what it takes to undo it.
+
+    Attributes:
+        version: The entry's name among its memory's, sortable by time.
+        verb: What was done.
+        memory_id: Of the memory, as it was called then.
+        title: Of the memory before (for a save: after).
+        root: The store's folder before.
+        path: The file's path below `root` before.
+        new_root: The store's folder after; empty when the file was removed.
+        new_path: The file's path after.
+        digest: Of the bytes after; empty when the file was removed.
+        at: Seconds since the epoch.
+    """
+
+    version: str
+    verb: Verb
+    memory_id: str
+    title: str
+    root: str
+    path: str
+    new_root: str
+    new_path: str
+    digest: str
+    at: float
+
+
+class Journal:
+    """The undo journal below a state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "undo"
+
+    def keep(self, store: Store, entry: Entry, raw: bytes) -> Path:
+        """Write down *entry* with the bytes *raw* that were there, durably, before the file is touched.
+
+        Raises:
+            StorageFailed: It could not be written; then nothing may be replaced.
+        """
+        place = self.folder / store.key / entry.memory_id
+        path = place / f"{entry.version}.undo"
+        try:
+            place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(json.dumps(asdict(entry)).encode() + b"\n" + raw)
+                file.flush()
+                if entry.verb != "save":
+                    os.fsync(file.fileno())
+            self._prune(place)
+        except OSError as error:
+            with suppress(OSError):
+                path.unlink()
+            raise StorageFailed.of(error, path, "keep an undo copy in") from error
+        return path
+
+    def entries(self, store: Store, memory_id: str = "") -> list[Entry]:
+        """Return what is known of *memory_id*, or of the whole store, newest first; damaged entries are left out."""
+        pattern = f"{memory_id}/*.undo" if memory_id else "*/*.undo"
+        paths = sorted((self.folder / store.key).glob(pattern), key=lambda path: path.name, reverse=True)
+        return [entry for path in paths if (entry := _read_entry(path)) is not None]
+
+    def content(self, store: Store, entry: Entry) -> bytes:
+        """Return the bytes that were there before *entry*.
+
+        Raises:
+            StorageFailed: They cannot be read.
+        """
+        path = self._path(store, entry)
+        try:
+            return path.read_bytes().partition(b"\n")[2]
+        except OSError as error:
+            raise StorageFailed.of(error, path, "read the undo copy in") from error
+
+    def drop(self, store: Store, entry: Entry) -> None:
+        """Forget *entry*: what it announced did not happen, or was taken back."""
+        with suppress(OSError):
+            self._path(store, entry).unlink()
+
+    def _path(self, store: Store, entry: Entry) -> Path:
+        return self.folder / store.key / entry.memory_id / f"{entry.version}.undo"
+
+    def _prune(self, place: Path) -> None:
+        names = sorted(path.name for path in place.glob("*.undo"))
+        oldest = f"{int((time.time() - DAYS * 86400) * 1000):014d}"
+        for name in names[:-1]:
+            if name < oldest or len(names) > VERSIONS:
+                with suppress(OSError):
+                    (place / name).unlink()
+                names = names[1:]
+
+
+def new_version(now: float) -> str:
+    """Return a new entry's name: milliseconds since the epoch *now*, and what sets two in one apart."""
+    return f"{int(now * 1000):014d}-{os.urandom(3).hex()}"
+
+
+def _read_entry(path: Path) -> Entry | None:
+    try:
+        with path.open("rb") as file:
+            return Entry(**json.loads(file.readline(1 << 16)))
+    except (OSError, ValueError, TypeError):
+        return None
