@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import Any
+from typing import NoReturn
 
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
@@ -126,11 +127,7 @@ def set_value(config: Config, key: str, value: str, workspace: Path | None = Non
     import tomlkit
 
     if key not in KEYS:
-        from difflib import get_close_matches
-
-        near = get_close_matches(key, KEYS, 2, 0.5)
-        meant = f" Did you mean {' or '.join(near)}?" if near else f" The settings are {', '.join(KEYS)}."
-        raise Invalid(f"There is no setting {key!r}.{meant}")
+        refuse_unknown(key)
     new: str | float = _checked(key, value) if value else value
     try:
         text = config.path.read_text(encoding="utf-8") if config.path.exists() else ""
@@ -146,6 +143,29 @@ def set_value(config: Config, key: str, value: str, workspace: Path | None = Non
     else:
         table.pop(parts[-1], None)
     _replace(config.path, tomlkit.dumps(document))
+
+
+def values(config: Config) -> dict[str, str | float]:
+    """Return each setting of `KEYS` as it holds."""
+    weights = {f"weights.{kind}": weight for kind, weight in config.weights.items()}
+    limits = {
+        "limits.regex_seconds": config.regex_seconds,
+        "limits.search_refresh_seconds": config.search_refresh_seconds,
+    }
+    return {"mode": config.mode, **weights, **limits}
+
+
+def refuse_unknown(key: str) -> NoReturn:
+    """Refuse the setting *key*, naming the near ones.
+
+    Raises:
+        Invalid: Always.
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(key, KEYS, 2, 0.5)
+    meant = f" Did you mean {' or '.join(near)}?" if near else f" The settings are {', '.join(KEYS)}."
+    raise Invalid(f"There is no setting {key!r}.{meant}")
 
 
 def _checked(key: str, value: str) -> str | float:

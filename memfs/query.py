@@ -14,6 +14,7 @@ from datetime import datetime
 from datetime import timedelta
 from typing import Any
 
+from memfs.memory import format_time
 from memfs.memory import parse_time
 
 MAX_CHARACTERS = 1_000
@@ -192,3 +193,12 @@ def _milliseconds(text: str) -> tuple[int, int]:
 def to_milliseconds(when: datetime) -> int:
     """Return *when* in whole milliseconds since the epoch."""
     return int(when.timestamp() * 1000)
+
+
+def ago(text: str, now: datetime) -> str:
+    """Return *text*, or the time that `12h`, `7d` or `4w` before *now* was."""
+    found = re.fullmatch(r"(\d{1,5})([hdw])", text)
+    if not found:
+        return text
+    hours = int(found[1]) * {"h": 1, "d": 24, "w": 168}[found[2]]
+    return format_time(now - timedelta(hours=hours))

@@ -28,8 +28,9 @@ see saw seen|seek sought|sell sold|send sent|shake shook shaken|shine shone|shoo
 sing sang sung|sink sank sunk|sit sat|sleep slept|slide slid|speak spoke spoken|speed sped|spend spent|spin spun
 split splits|spring sprang sprung|stand stood|steal stole stolen|stick stuck|strike struck|string strung|strive strove
 swear swore sworn|sweep swept|swim swam swum|swing swung|take took taken|teach taught|tear tore torn|tell told
-think thought|throw threw thrown|undergo underwent|understand understood|undo undid undone|vertex vertices
-wake woke woken|wear wore worn|weave wove woven|win won|wind wound|withdraw withdrew withdrawn|woman women|write wrote written
+think thought|throw threw thrown|undergo underwent|understand understood
+undo undid undone|vertex vertices|wake woke woken|wear wore worn|weave wove woven|win won|wind wound
+withdraw withdrew withdrawn|woman women|write wrote written
 analysis analyses|axis axes|basis bases|crisis crises|criterion criteria|datum data|goose geese|half halves|leaf leaves
 life lives|medium media|phenomenon phenomena|tooth teeth|good better best|bad worse worst
 """

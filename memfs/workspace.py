@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial as bound
 from pathlib import Path
 from typing import Protocol
 from typing import TypeVar
@@ -117,6 +118,19 @@ class Workspace:
         return cls(scopes.view(root, config), config, Index(config.cache))
 
     # ---- saving
+
+    def begin(self) -> bool:
+        """Make the workspace's store, if it has none, and trust it; return whether it was made.
+
+        Raises:
+            StorageFailed: It cannot be made.
+        """
+        store = scopes.workspace_store(self.view.workspace)
+        if store.root.is_dir():
+            return False
+        with store.lock():
+            trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
+        return True
 
     def save(
         self, body: str, values: Mapping[str, Value] | None = None, *, scope: str = "", allow_secret: bool = False
@@ -751,6 +765,35 @@ class Workspace:
         }.get(store.scope, f"the members of {store.scope}, in hybrid mode")
         weight = self.view.weights[store.key]
         return StoreStatus(store, weight, store.root.is_dir(), trusted, len(scan.files), flaws, seen_by)
+
+    def twins(self) -> Sequence[tuple[Entry, ...]]:
+        """Return the memories whose written id stands in more than one file of the view, nearest store first."""
+        with self._lock:
+            self._fresh(self.view.stores)
+            keys = [store.key for store in self.view.stores]
+            counts = self._ask(lambda: self.index.values(keys, "id"))
+            groups = []
+            for memory_id in (value for value, count in counts.items() if count > 1):
+                found = self._entries(self._ask(bound(self.index.find, keys, "id", memory_id)))
+                written = [entry for entry in found if entry.memory.id_written and entry.memory.id == memory_id]
+                if len(written) > 1:
+                    groups.append(tuple(sorted(written, key=lambda entry: keys.index(entry.store.key))))
+            return groups
+
+    def give_new_id(self, entry: Entry) -> Entry:
+        """Write a new id into the file of *entry*, one of `twins`; raises like `update`."""
+        with self._lock:
+            _refuse_unwritable(entry)
+            raw = memories.patch(entry.file.raw, entry.memory, {"id": memories.new_id()})
+            new = self._replaced("update", entry, raw)
+            self._indexed(new.store, new.memory.path)
+            return new
+
+    def remove_copy(self, entry: Entry) -> None:
+        """Remove the file of *entry*, one of `twins` with the same text in a nearer store; raises like `forget`."""
+        with self._lock:
+            self._removed("forget", entry)
+            self._indexed(entry.store, entry.memory.path)
 
     def _flaws(self, store: Store, skipped: Mapping[str, str]) -> Iterator[Flaw]:
         everything = queries.Query("", filters=Filters(expired=True))

@@ -1,0 +1,112 @@
+"""What is wrong with the view's stores, and what of it can be mended without losing a word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from memfs.answers import Entry
+from memfs.errors import MemfsError
+from memfs.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong.
+
+    Attributes:
+        kind: `malformed`, `unreadable`, `conflict`, `value`, `twins`, `copy`, `leftover`, `config` or `index`.
+        paths: The files it is about.
+        line: In the first of them, 0 for the whole.
+        sentence: What is wrong and what to do.
+        serious: Whether a memory cannot be used as it should.
+        fixed: What was done about it, empty when nothing was.
+    """
+
+    kind: str
+    paths: tuple[Path, ...]
+    line: int
+    sentence: str
+    serious: bool = True
+    fixed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings; `healthy` when none of them is serious and open."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether nothing serious is left."""
+        return not any(finding.serious and not finding.fixed for finding in self.findings)
+
+
+def examine(
+    workspace: Workspace, *, fix: bool = False, may_remove: Callable[[Entry], bool] = lambda _: False
+) -> Report:
+    """Return what is wrong with the stores that *workspace* sees.
+
+    Args:
+        workspace: Whose view.
+        fix: Give twins new ids, and finish moves that were cut off.
+        may_remove: Asked before the copy of a memory that lies in two stores is removed from the farther one.
+    """
+    findings = [*_files(workspace), *_doubles(workspace, fix=fix, may_remove=may_remove)]
+    findings += [
+        Finding("config", (workspace.config.path,), 0, each, serious=False) for each in workspace.config.problems
+    ]
+    if workspace.index.note:
+        findings.append(
+            Finding("index", (), 0, f"{workspace.index.note}. Search works, but each process indexes anew.")
+        )
+    return Report(tuple(findings))
+
+
+def _files(workspace: Workspace) -> Iterator[Finding]:
+    advice = {
+        "malformed": "Mend the header in an editor; until then its text is found, and memfs does not change the file.",
+        "unreadable": "Save it as UTF-8 text below 1 MiB, or move it out of the store.",
+        "conflict": "Edit it, keep what is right, and remove the conflict markers.",
+    }
+    for store in workspace.status().stores:
+        for flaw in store.flaws:
+            path = store.store.absolute(flaw.path)
+            kind = "value" if flaw.state == "ok" else flaw.state
+            sentence = f"{flaw.problem.reason}. {advice.get(flaw.state, '')}".rstrip()
+            yield Finding(kind, (path,), flaw.problem.line, sentence, serious=flaw.state != "ok")
+
+
+def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], bool]) -> Iterator[Finding]:
+    """Yield every id that is written in more than one file."""
+    for entries in workspace.twins():
+        paths = tuple(entry.path for entry in entries)
+        memory_id = entries[0].memory.id
+        alike = len({entry.file.digest for entry in entries}) == 1
+        if alike and len({entry.store.key for entry in entries}) == len(entries):
+            farther = entries[1:]
+            done = [entry for entry in farther if fix and may_remove(entry)]
+            for entry in done:
+                workspace.remove_copy(entry)
+            said = f"removed {', '.join(str(entry.path) for entry in done)}" if done else ""
+            sentence = (
+                f"The memory {memory_id} lies in more than one store with the same text (a move that was cut off)."
+            )
+            yield Finding("copy", paths, 0, sentence, fixed=said)
+            continue
+        said = "; ".join(_renamed(workspace, entries)) if fix else ""
+        sentence = (
+            f"The id {memory_id} is written in {len(entries)} files; `memfs doctor --fix` gives the younger new ids."
+        )
+        yield Finding("twins", paths, 0, sentence, fixed=said)
+
+
+def _renamed(workspace: Workspace, entries: tuple[Entry, ...]) -> Iterator[str]:
+    """Give all but the oldest of *entries* new ids; yield what was done."""
+    for entry in sorted(entries, key=lambda entry: (entry.created, entry.changed))[1:]:
+        with suppress(MemfsError):
+            yield f"{entry.path} is now {workspace.give_new_id(entry).memory.id}"

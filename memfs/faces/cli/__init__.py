@@ -1,0 +1,116 @@
+"""The command line: `memfs`. Each command's module is imported when the command is used, not before."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from memfs import __version__
+
+COMMANDS = {
+    "init": "upkeep",
+    "save": "write",
+    "search": "find",
+    "get": "find",
+    "list": "find",
+    "edit": "write",
+    "update": "write",
+    "tag": "write",
+    "move": "write",
+    "forget": "write",
+    "restore": "write",
+    "undo": "write",
+    "status": "find",
+    "doctor": "upkeep",
+    "reindex": "upkeep",
+    "trust": "upkeep",
+    "config": "upkeep",
+    "path": "find",
+    "completion": "upkeep",
+}
+"""Command to module, in the order of the help."""
+
+EXIT_CODES = """\b
+Exit codes:
+  0  done             4  several memories answer    8  config.toml is broken
+  1  failed           5  changed by someone else    9  doctor found something
+  2  wrong usage      6  refused
+  3  nothing found    7  disk, permission or lock
+"""
+INTERRUPTED = 130
+"""What shells give for a command ended by Ctrl-C."""
+
+
+class Commands(click.Group):
+    """The commands, imported late, with near names suggested for unknown ones."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return the names in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the command *cmd_name*."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        commands = import_module(f"memfs.faces.cli.{module}")
+        command: click.Command = getattr(commands, f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that *args* begin with, or say which ones are near."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 3, 0.5)
+            meant = f" Did you mean {' or '.join(near)}?" if near else " `memfs --help` lists them."
+            raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="memfs")
+@click.option("--mode", metavar="MODE", help="isolated, global or hybrid, before all that is configured.")
+@click.option("-C", "--directory", metavar="DIR", help="Stand in DIR instead of the present folder.")
+@click.pass_context
+def root(ctx: click.Context, mode: str | None, directory: str | None) -> None:
+    """One memory for coding agents and the people beside them, made of markdown files.
+
+    \b
+    memfs save "We deploy on Fridays before noon." --tag deploy
+    memfs search when do we deploy
+    memfs move ID --to global
+
+    Memories of a project lie in its folder .memory/, those that you share in ~/.memory/global/.
+    Edit them with any editor; every command sees the change at once. A project sees its own
+    memories alone, until you set its mode to hybrid.
+    """
+    ctx.obj = {"mode": mode, "directory": directory}
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: the outermost line, where every error becomes a sentence and an exit code."""
+    try:
+        code = root.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.Abort:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # the reader of our output went away, which is its right; nothing more must be flushed to it
+        sys.stdout = None
+        code = 0
+    except Exception as error:  # noqa: BLE001  (the outermost line)
+        from memfs.faces.cli.common import report_error
+
+        code = report_error(error)
+    sys.exit(code if isinstance(code, int) else 0)

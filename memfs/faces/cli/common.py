@@ -1,0 +1,181 @@
+"""What the commands share: options, opening the workspace, printing for people and programs, errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from memfs.faces.render import Json
+    from memfs.faces.render import Line
+    from memfs.query import Filters
+    from memfs.workspace import Workspace
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def common(command: Command) -> Command:
+    """Add the options that every command has: `--json`, `--mode`, `-C`."""
+    place = click.option("-C", "--directory", metavar="DIR", expose_value=False, callback=_keep, help="Stand in DIR.")
+    mode_help = "isolated, global or hybrid."
+    mode = click.option("--mode", metavar="MODE", expose_value=False, callback=_keep, help=mode_help)
+    return mode(place(click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")(command)))
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.ensure_object(dict)[param.name] = value
+
+
+def filtering(command: Command) -> Command:
+    """Add the options that narrow a list or a search; `filters_of` reads them."""
+    for option in reversed((
+        click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type; may be repeated."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only with this tag; may be repeated."),
+        click.option("--category", "categories", multiple=True, metavar="NAME", help="Only in this category."),
+        click.option("--channel", "channels", multiple=True, metavar="NAME", help="Only in this channel."),
+        click.option("--scope", "scopes", multiple=True, metavar="SCOPE", help="workspace, global or group:NAME."),
+        click.option("--min-importance", type=click.IntRange(1, 10), metavar="N", help="Only this important, 1 to 10."),
+        click.option("--since", metavar="WHEN", help="Learned since: 2026-01-31, 2026-01, 12h, 7d, 4w."),
+        click.option("--until", metavar="WHEN", help="Learned until."),
+        click.option("--expired", is_flag=True, help="Also those past their expiry."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def filters_of(options: dict[str, Any]) -> Filters:
+    """Take what `filtering` added out of *options*, as filters.
+
+    Raises:
+        Invalid: A time is none, or a type is unknown.
+    """
+    from dataclasses import replace
+    from datetime import UTC
+    from datetime import datetime
+
+    from memfs import query
+    from memfs.errors import Invalid
+    from memfs.memory import TYPES
+
+    for kind in options["types"]:
+        check_word("type", kind, TYPES)
+    since, until = (
+        query.ago(text, datetime.now(UTC)) if text else "" for text in (options.pop("since"), options.pop("until"))
+    )
+    minimum = options.pop("min_importance")
+    bounds = [f"created:>={since}"] if since else []
+    bounds += [f"created:<={until}"] if until else []
+    parsed = query.parse(" ".join(bounds))
+    if parsed.notes:
+        raise Invalid(
+            f"{' or '.join(filter(None, (since, until)))} is no time; try 2026-01-31, 2026-01, 12h, 7d or 4w."
+        )
+    lists = {name: options.pop(name) for name in ("types", "tags", "categories", "channels", "scopes")}
+    return replace(parsed.filters, importance=(minimum, None), expired=options.pop("expired"), **lists)
+
+
+def check_word(what: str, word: str, known: Iterable[str]) -> None:
+    """Refuse *word* if it is not *known*, naming the near ones."""
+    from difflib import get_close_matches
+
+    from memfs.errors import Invalid
+
+    words = list(known)
+    if word not in words:
+        near = get_close_matches(word, words, 2, 0.5)
+        meant = f"did you mean {' or '.join(near)}?" if near else f"they are {', '.join(words)}."
+        raise Invalid(f"There is no {what} {word!r}; {meant}")
+
+
+def workspace() -> Workspace:
+    """Open the workspace of the folder that the command stands in."""
+    from memfs.workspace import Workspace
+
+    given = click.get_current_context().find_root().obj or {}
+    own = click.get_current_context().obj or {}
+    mode, directory = own.get("mode") or given.get("mode"), own.get("directory") or given.get("directory")
+    return Workspace.open(standing_in(directory), mode=mode)
+
+
+def standing_in(directory: str | None) -> Path:
+    """Return the folder *directory*, or the present one.
+
+    Raises:
+        Invalid: It is not there.
+    """
+    from memfs.errors import Invalid
+
+    try:
+        folder = Path(directory) if directory else Path.cwd()
+    except FileNotFoundError as error:
+        raise Invalid("The folder you stand in is gone; change into one that exists, or name one with -C.") from error
+    if not folder.is_dir():
+        raise Invalid(f"{folder} is no folder.")
+    return folder
+
+
+def say(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print lines for people: styled on a terminal, plain elsewhere."""
+    stream = sys.stderr if err else sys.stdout
+    if stream.isatty() and "NO_COLOR" not in os.environ:
+        from rich.console import Console
+        from rich.text import Text
+
+        console = Console(file=stream, highlight=False, soft_wrap=True)
+        for line in lines:
+            console.print(Text.assemble(*line))
+    else:
+        for line in lines:
+            marked = "".join(f"**{text}**" if "bold yellow" in style else text for text, style in line)
+            click.echo(marked.rstrip(), file=stream)
+
+
+def tell(answer: Json) -> None:
+    """Print an answer for programs: one line of JSON."""
+    from memfs.faces.render import to_json
+
+    click.echo(to_json(answer))
+
+
+def report_error(error: Exception) -> int:
+    """Print *error* on standard error, as a sentence or as JSON where that was asked for; return the exit code."""
+    from memfs.errors import MemfsError
+
+    as_json = "--json" in sys.argv
+    if isinstance(error, click.ClickException):
+        _print_error("usage", error.format_message(), error, as_json=as_json)
+        return 2
+    if isinstance(error, MemfsError):
+        _print_error(error.code, str(error), error, as_json=as_json)
+        return error.exit_code
+    if os.environ.get("MEMFS_DEBUG"):
+        raise error
+    sentence = (
+        f"memfs failed: {type(error).__name__}. Your files are as they were; MEMFS_DEBUG=1 shows where it happened."
+    )
+    _print_error("internal", sentence, error, as_json=as_json)
+    return 1
+
+
+def _print_error(code: str, sentence: str, error: Exception, *, as_json: bool) -> None:
+    from memfs.errors import MemfsError
+    from memfs.faces.render import error_json
+    from memfs.faces.render import to_json
+    from memfs.trust import inert
+
+    if as_json:
+        known = error_json(error) if isinstance(error, MemfsError) else {"error": {"code": code, "message": sentence}}
+        click.echo(to_json(known), err=True)
+        return
+    say([[("error: ", "bold red"), (inert(sentence), "")]], err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        say([[(f"Try: {error.ctx.command_path} --help", "dim")]], err=True)

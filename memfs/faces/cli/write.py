@@ -1,0 +1,266 @@
+"""The commands that change memories: save, edit, update, tag, move, forget, restore, undo."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
+
+import click
+
+from memfs.faces.cli.common import Command
+from memfs.faces.cli.common import check_word
+from memfs.faces.cli.common import common
+from memfs.faces.cli.common import say
+from memfs.faces.cli.common import tell
+from memfs.faces.cli.common import workspace
+
+if TYPE_CHECKING:
+    from memfs.answers import Done
+    from memfs.header import Value
+
+
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(path_type=Path)
+TYPES_HELP = "directive, information, heading, decision, code_pattern, requirement, error, todo, insight or preference."
+CUES_HELP = "How somebody who forgot the wording will ask; may be repeated."
+
+
+def described(command: Command) -> Command:
+    """Add the options that say what a memory is; `values_of` reads them."""
+    for option in reversed((
+        click.option("--title", help="One line that says it all."),
+        click.option("--type", help=TYPES_HELP),
+        click.option("--importance", type=click.IntRange(1, 10), help="1 to 10; 8 and above is important."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be repeated."),
+        click.option("--category", help="One shelf for the memory."),
+        click.option("--channel", "channels", multiple=True, metavar="NAME", help="Who else may see it."),
+        click.option("--summary", help="One or two sentences for lists."),
+        click.option("--cue", "cues", multiple=True, metavar="PHRASE", help=CUES_HELP),
+        click.option("--about", multiple=True, metavar="PATH", help="The code that it speaks about."),
+        click.option("--expires", metavar="WHEN", help="Hide it from search after this time or date."),
+        click.option("--pinned/--not-pinned", default=None, help="Always among the first that an agent is told."),
+        click.option("--allow-secret", is_flag=True, help="Store it although it looks like a credential."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def values_of(options: dict[str, Any]) -> dict[str, Value]:
+    """Return what `described` added to *options* as values of the format.
+
+    Raises:
+        Invalid: The type is unknown.
+    """
+    from memfs.memory import KEYS
+    from memfs.memory import TYPES
+
+    if options.get("type"):
+        check_word("type", options["type"], TYPES)
+    given = {key: value for key, value in options.items() if key in KEYS and value not in (None, ())}
+    return {key: _value(value) for key, value in given.items()}
+
+
+def _value(given: object) -> Value:
+    if isinstance(given, tuple):
+        return [str(item) for item in given]
+    return str(given).lower() if isinstance(given, bool) else str(given)
+
+
+def show(done: Done, *, as_json: bool) -> None:
+    """Print what a verb came to."""
+    from memfs.faces import render
+
+    if as_json:
+        tell(render.done_json(done))
+    else:
+        say(render.done_lines(done))
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option(
+    "-f", "--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Take the text from a file."
+)
+@described
+@click.option("--global", "to_global", is_flag=True, help="Share it with all your projects.")
+@click.option("--scope", default="", metavar="SCOPE", help="workspace, global or group:NAME.")
+@common
+def save_command(
+    text: str | None,
+    file: Path | None,
+    *,
+    to_global: bool,
+    scope: str,
+    allow_secret: bool,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Save a memory.
+
+    \b
+    memfs save "We deploy on Fridays before noon." --tag deploy
+    git log -1 --format=%B | memfs save --type decision --title "Why we left MySQL"
+    memfs save --type decision        (opens $EDITOR on a template)
+
+    The text is TEXT, a file, standard input, or what you write in your editor.
+    """
+    from memfs.faces.cli import compose
+
+    values = values_of(options)
+    given, written = compose.text_for(text, file, str(values.get("type", "information")))
+    done = workspace().save(
+        given, {**written, **values}, scope="global" if to_global else scope, allow_secret=allow_secret
+    )
+    show(done, as_json=as_json)
+
+
+@click.command()
+@click.argument("memory")
+@common
+def edit_command(memory: str, *, as_json: bool) -> None:
+    """Open a memory in your editor.
+
+    That is $VISUAL or $EDITOR, on the memory's own file.
+    """
+    from memfs.answers import Done
+    from memfs.faces.cli import compose
+
+    here = workspace()
+    entry = here.get(memory)
+    compose.run_editor(entry.path)
+    here.refresh(entry.store, [entry.memory.path])
+    after = here.get(entry.memory.path, scope=entry.store.scope)
+    notes = tuple(f"line {problem.line}: {problem.reason}" for problem in after.memory.problems)
+    if after.file.digest == entry.file.digest:
+        notes = ("The file was left as it was.", *notes)
+    show(Done("update", after, notes), as_json=as_json)
+
+
+@click.command()
+@click.argument("memory")
+@click.option("--body", help="The new text; `-` reads standard input.")
+@described
+@click.option("--unset", multiple=True, metavar="KEY", help="Remove a key; may be repeated.")
+@click.option("--digest", default="", metavar="SHA256", help="Refuse if the file is not the one with this digest.")
+@common
+def update_command(
+    memory: str,
+    body: str | None,
+    *,
+    unset: tuple[str, ...],
+    digest: str,
+    allow_secret: bool,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Change a memory's keys or its text.
+
+    Every other line of its file stays as it is.
+    """
+    from memfs.errors import Invalid
+    from memfs.memory import KEYS
+
+    for key in unset:
+        check_word("key", key, KEYS)
+    changes: dict[str, Value | None] = {**values_of(options), **dict.fromkeys(unset)}
+    if not changes and body is None:
+        raise Invalid(
+            "Say what to change: --title, --tag, --importance, --body and so on; `memfs edit` opens the file."
+        )
+    text = sys.stdin.read() if body == "-" else body
+    show(workspace().update(memory, changes, text, expect=digest, allow_secret=allow_secret), as_json=as_json)
+
+
+@click.command()
+@click.argument("memory", required=False)
+@click.argument("tags", nargs=-1)
+@click.option("--remove", "-r", multiple=True, metavar="TAG", help="Take this tag off; may be repeated.")
+@common
+def tag_command(memory: str | None, tags: tuple[str, ...], remove: tuple[str, ...], *, as_json: bool) -> None:
+    """Tag a memory, or list all tags.
+
+    \b
+    memfs tag 01KAJ9D3Q0 database postgres --remove mysql
+    """
+    from memfs.trust import inert_line
+
+    here = workspace()
+    if memory is None:
+        counts = sorted(here.values("tag").items(), key=lambda item: (-item[1], item[0]))
+        if as_json:
+            tell({"tags": dict(counts)})
+        else:
+            say([(f"{count:>6}  ", "dim"), (inert_line(tag), "")] for tag, count in counts)
+        return
+    entry = here.get(memory)
+    gone = {tag.casefold() for tag in remove}
+    kept = [tag for tag in entry.memory.tags if tag.casefold() not in gone]
+    known = {tag.casefold() for tag in kept}
+    new = [*kept, *(tag for tag in dict.fromkeys(tags) if tag.casefold() not in known)]
+    done = here.update(memory, {"tags": list(new) or None}, expect=entry.file.digest)
+    show(done, as_json=as_json)
+
+
+@click.command()
+@click.argument("memory")
+@click.option("--to", required=True, metavar="SCOPE", help="workspace, global or group:NAME.")
+@click.option(
+    "--workspace", "other", type=click.Path(path_type=Path), metavar="PATH", help="Another project's workspace."
+)
+@common
+def move_command(memory: str, to: str, other: Path | None, *, as_json: bool) -> None:
+    """Move a memory to another scope.
+
+    Who sees it changes, nothing else.
+
+    \b
+    memfs move 01KAJ9D3Q0 --to global
+    memfs move 01KAJ9D3Q0 --to workspace --workspace ~/src/shop
+    """
+    show(workspace().move(memory, to, workspace=other), as_json=as_json)
+
+
+@click.command()
+@click.argument("memory")
+@click.option("--digest", default="", metavar="SHA256", help="Refuse if the file is not the one with this digest.")
+@common
+def forget_command(memory: str, *, digest: str, as_json: bool) -> None:
+    """Remove a memory; `restore` brings it back."""
+    show(workspace().forget(memory, expect=digest), as_json=as_json)
+
+
+@click.command()
+@click.argument("memory")
+@click.argument("version", default="")
+@click.option("--list", "listed", is_flag=True, help="Only list the versions that there are.")
+@common
+def restore_command(memory: str, version: str, *, listed: bool, as_json: bool) -> None:
+    """Bring back what a memory was.
+
+    Either a forgotten one, or one as it was before a change.
+
+    VERSION is one of `memfs restore MEMORY --list`, or a beginning of it; without, the newest.
+    """
+    from memfs.faces import render
+
+    here = workspace()
+    if not listed:
+        show(here.restore(memory, version), as_json=as_json)
+        return
+    versions = [entry for _, entry in here.versions(memory)]
+    if as_json:
+        tell({"versions": [render.version_json(entry) for entry in versions]})
+    else:
+        say(render.version_lines(versions))
+
+
+@click.command()
+@common
+def undo_command(*, as_json: bool) -> None:
+    """Take back the last change.
+
+    Once more takes back the one before.
+    """
+    show(workspace().undo(), as_json=as_json)

@@ -1,0 +1,345 @@
+"""What the verbs answer, for programs (JSON) and for people (lines of styled text); the same for every face."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
+
+from memfs.memory import format_time
+from memfs.trust import inert
+from memfs.trust import inert_line
+
+if TYPE_CHECKING:
+    from memfs.answers import Done
+    from memfs.answers import Entry
+    from memfs.answers import Flaw
+    from memfs.answers import Hit
+    from memfs.answers import Listing
+    from memfs.answers import Results
+    from memfs.answers import Status
+    from memfs.doctor import Report
+    from memfs.errors import MemfsError
+    from memfs.index import Snippet
+    from memfs.undo import Entry as Version
+
+Json = dict[str, Any]
+"""An object for programs."""
+
+Line = list[tuple[str, str]]
+"""A line for people: pieces of text, each with a Rich style (empty: none)."""
+
+MEGA = 1_000_000
+DIM, BOLD, GOOD, BAD, WARN, MATCH = "dim", "bold", "green", "bold red", "yellow", "bold yellow"
+_UNITS = (
+    (31_557_600, "year"),
+    (2_629_800, "month"),
+    (604_800, "week"),
+    (86_400, "day"),
+    (3_600, "hour"),
+    (60, "minute"),
+)
+
+
+def to_json(answer: Json) -> str:
+    """Return *answer* as JSON on one line, with every character escaped that could steer a terminal."""
+    return inert(json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")))
+
+
+# ---- for programs
+
+
+def entry_json(entry: Entry, *, body: bool = False) -> Json:
+    """Return a memory as an object; its text only when *body* is asked for."""
+    memory = entry.memory
+    shown: Json = {
+        "id": memory.id,
+        "title": memory.title,
+        "scope": entry.store.scope,
+        "path": str(entry.path),
+        "name": memory.path,
+        "type": memory.type,
+        "importance": memory.importance,
+        "tags": list(memory.tags),
+        "created": format_time(entry.created),
+        "updated": format_time(entry.updated),
+        "trusted": entry.trusted,
+        "digest": entry.file.digest,
+    }
+    optional: Json = {
+        "category": memory.category,
+        "channels": list(memory.channels),
+        "summary": memory.summary,
+        "expires": format_time(memory.expires) if memory.expires else "",
+        "about": list(memory.about),
+        "session": memory.session,
+        "pinned": memory.pinned,
+        "links": [{"type": link.type, "to": link.to} for link in memory.links],
+        "problems": [{"line": problem.line, "reason": problem.reason} for problem in memory.problems],
+        "state": "" if memory.state == "ok" else memory.state,
+    }
+    if body:
+        optional["cues"] = list(memory.cues)
+    shown |= {key: value for key, value in optional.items() if value}
+    return shown | ({"body": memory.body} if body else {})
+
+
+def done_json(done: Done) -> Json:
+    """Return what a writing verb came to as an object."""
+    return {**entry_json(done.entry), "verb": done.verb, "notes": list(done.notes)}
+
+
+def hit_json(hit: Hit) -> Json:
+    """Return a hit as an object: the memory, its score and how it came about, the snippet with `**matches**`."""
+    return {
+        **entry_json(hit.entry),
+        "score": round(hit.score, 4),
+        "score_parts": {"text": round(hit.text, 4), "weight": hit.weight},
+        "snippet": marked(hit.snippet),
+    }
+
+
+def results_json(results: Results) -> Json:
+    """Return a search's answer as an object."""
+    hits = [hit_json(hit) for hit in results.hits]
+    return {"query": results.query, "mode": results.mode, "hits": hits, "notes": list(results.notes)}
+
+
+def listing_json(listing: Listing) -> Json:
+    """Return a page of a list as an object."""
+    return {
+        "memories": [entry_json(entry) for entry in listing.entries],
+        "total": listing.total,
+        "next_offset": listing.next_offset,
+        "notes": list(listing.notes),
+    }
+
+
+def status_json(status: Status) -> Json:
+    """Return how things stand as an object."""
+    return {
+        "workspace": str(status.workspace),
+        "mode": status.mode,
+        "mode_source": status.mode_source,
+        "stores": [
+            {
+                "scope": each.store.scope,
+                "path": str(each.store.root),
+                "exists": each.exists,
+                "count": each.count,
+                "malformed": each.having("malformed"),
+                "unreadable": each.having("unreadable"),
+                "conflict": each.having("conflict"),
+                "flawed": each.having("ok"),
+                "weight": each.weight,
+                "trusted": each.trusted,
+                "seen_by": each.seen_by,
+                "problems": [flaw_json(flaw) for flaw in each.flaws],
+            }
+            for each in status.stores
+        ],
+        "index": {"path": str(status.index_folder), "bytes": status.index_bytes},
+        "notes": list(status.notes),
+    }
+
+
+def flaw_json(flaw: Flaw) -> Json:
+    """Return something wrong with a file as an object."""
+    path = str(flaw.store.absolute(flaw.path))
+    return {"path": path, "state": flaw.state, "line": flaw.problem.line, "reason": flaw.problem.reason}
+
+
+def report_json(report: Report) -> Json:
+    """Return what the doctor found as an object."""
+    return {
+        "healthy": report.healthy,
+        "findings": [
+            {
+                "kind": each.kind,
+                "paths": [str(path) for path in each.paths],
+                "line": each.line,
+                "sentence": each.sentence,
+            }
+            | ({"fixed": each.fixed} if each.fixed else {})
+            for each in report.findings
+        ],
+    }
+
+
+def version_json(version: Version) -> Json:
+    """Return an entry of the undo journal as an object."""
+    return {"version": version.version, "verb": version.verb, "id": version.memory_id, "title": version.title} | {
+        "path": f"{version.root}/{version.path}",
+        "at": version.at,
+    }
+
+
+def error_json(error: MemfsError) -> Json:
+    """Return an error as an object: its code, its sentence, and what it knows beside."""
+    known: Json = {"code": error.code, "message": str(error)}
+    for name in ("near", "candidates", "findings"):
+        if value := getattr(error, name, None):
+            known[name] = list(value)
+    if path := getattr(error, "path", None):
+        known["path"] = str(path)
+    return {"error": known}
+
+
+def marked(snippet: Snippet) -> str:
+    """Return a snippet on one line, its matches between `**`."""
+    return "".join(f"**{text}**" if style else text for text, style in _snippet_pieces(snippet, "match"))
+
+
+# ---- for people
+
+
+def age(when: datetime, now: datetime) -> str:
+    """Return how long before *now* something was, in one unit; never negative."""
+    seconds = (now - when).total_seconds()
+    for size, unit in _UNITS:
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def entry_lines(entry: Entry, now: datetime, *, number: str = "", score: float | None = None) -> Iterator[Line]:
+    """Yield a memory in two lines: its title, and what it is."""
+    memory = entry.memory
+    first: Line = [(f"{number}{inert_line(memory.title)}", BOLD)]
+    if memory.state != "ok":
+        first.append((f"  {memory.state}", BAD))
+    if score is not None:
+        first.append((f"  {score:.2f}", DIM))
+    yield first
+    facts = [entry.store.scope, inert_line(memory.type), f"importance {memory.importance}", age(entry.created, now)]
+    facts += [" ".join(f"#{inert_line(tag)}" for tag in memory.tags)] if memory.tags else []
+    facts += ["pinned"] if memory.pinned else []
+    indent = " " * len(number)
+    line: Line = [(f"{indent}{' · '.join(facts)}", DIM)]
+    if not entry.trusted:
+        line.append((" · untrusted", WARN))
+    yield [*line, (f" · {memory.id}", DIM)]
+
+
+def results_lines(results: Results, now: datetime) -> Iterator[Line]:
+    """Yield a search's hits, each with its snippet."""
+    for number, hit in enumerate(results.hits, 1):
+        mark = f"{number}. "
+        score = hit.score if hit.text else None
+        yield from entry_lines(hit.entry, now, number=mark, score=score)
+        yield [(" " * len(mark), ""), *_snippet_pieces(hit.snippet, MATCH)]
+        yield []
+    if not results.hits:
+        yield [
+            ("Nothing found.", ""),
+            (" Fewer words, or other ones, may do better; `memfs list` shows what there is.", DIM),
+        ]
+    yield from note_lines(results.notes)
+
+
+def listing_lines(listing: Listing, now: datetime) -> Iterator[Line]:
+    """Yield a page of a list, and how to see the next one."""
+    for entry in listing.entries:
+        yield from entry_lines(entry, now)
+        yield []
+    if not listing.total:
+        yield [("No memories here yet.", ""), (' Save one: memfs save "what you learned"', DIM)]
+    elif listing.next_offset is not None:
+        shown = f"{len(listing.entries)} of {listing.total:,}"
+        yield [(f"{shown}; the next page: --offset {listing.next_offset}", DIM)]
+    yield from note_lines(listing.notes)
+
+
+def done_lines(done: Done) -> Iterator[Line]:
+    """Yield what a writing verb came to."""
+    said = {
+        "save": "Saved",
+        "update": "Updated",
+        "move": "Moved",
+        "forget": "Forgot",
+        "restore": "Restored",
+        "undo": "Undone",
+    }
+    entry = done.entry
+    yield [(f"{said[done.verb]} ", GOOD), (inert_line(entry.memory.title), BOLD), (f"  {entry.memory.id}", DIM)]
+    where = "It was" if done.verb == "forget" else entry.store.scope
+    yield [(f"{where}: {inert(str(entry.path))}", DIM)]
+    if done.verb == "forget":
+        yield [(f"Bring it back with: memfs restore {entry.memory.id}", DIM)]
+    yield from note_lines(done.notes)
+
+
+def get_lines(entry: Entry, now: datetime) -> Iterator[Line]:
+    """Yield a whole memory: what it is, where it lies, its text."""
+    yield from entry_lines(entry, now)
+    yield [(inert(str(entry.path)), DIM)]
+    for problem in entry.memory.problems:
+        yield [(f"line {problem.line}: {problem.reason}", WARN)]
+    yield []
+    for line in entry.memory.body.splitlines():
+        yield [(inert(line), "")]
+
+
+def status_lines(status: Status) -> Iterator[Line]:
+    """Yield where this is, what is visible from here, and what is wrong with it."""
+    yield [("workspace  ", DIM), (inert(str(status.workspace)), BOLD)]
+    yield [("mode       ", DIM), (status.mode, BOLD), (f"  ({inert(status.mode_source)})", DIM)]
+    yield [("index      ", DIM), (f"{inert(str(status.index_folder))}  ({_size(status.index_bytes)})", "")]
+    for each in status.stores:
+        yield []
+        plural = "memory" if each.count == 1 else "memories"
+        count = f"{each.count:,} {plural}" if each.exists else "no folder yet; the first save makes it"
+        line: Line = [(f"{each.store.scope}  ", BOLD), (count, "")]
+        for state in ("malformed", "unreadable", "conflict"):
+            if number := each.having(state):
+                line.append((f", {number} {state}", BAD))
+        if number := each.having("ok"):
+            line.append((f", {number} with a doubtful value", WARN))
+        yield line
+        yield [(f"  {inert(str(each.store.root))}", DIM)]
+        yield [(f"  seen by {each.seen_by}; scores × {each.weight:g}", DIM)]
+    yield from note_lines(status.notes)
+
+
+def report_lines(report: Report) -> Iterator[Line]:
+    """Yield what the doctor found and mended."""
+    for finding in report.findings:
+        where = f"{finding.paths[0]}:{finding.line}" if finding.line else "  ".join(str(path) for path in finding.paths)
+        yield [(finding.kind, BAD if finding.serious else WARN), (f"  {inert(where)}" if where else "", "")]
+        yield [(f"  {inert_line(finding.sentence)}", "")]
+        if finding.fixed:
+            yield [(f"  mended: {inert_line(finding.fixed)}", GOOD)]
+    yield [("All is well.", GOOD)] if not report.findings else [(f"{len(report.findings)} findings.", "")]
+
+
+def version_lines(versions: Sequence[Version]) -> Iterator[Line]:
+    """Yield the versions that the undo journal holds of a memory, newest first."""
+    for version in versions:
+        when = datetime.fromtimestamp(version.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        yield [(version.version, BOLD), (f"  before {version.verb} at {when}  {inert_line(version.title)}", "")]
+
+
+def note_lines(notes: Sequence[str]) -> Iterator[Line]:
+    """Yield what the caller should know."""
+    for note in notes:
+        yield [("note: ", WARN), (inert(note), "")]
+
+
+def _snippet_pieces(snippet: Snippet, style: str) -> Line:
+    pieces: Line = []
+    end = 0
+    for start, stop in snippet.marks:
+        pieces += [(snippet.text[end:start], ""), (snippet.text[start:stop], style)]
+        end = stop
+    pieces.append((snippet.text[end:], ""))
+    return [
+        (inert(text.replace("\n", " ").replace("\r", "").replace("\t", " ")), mark) for text, mark in pieces if text
+    ]
+
+
+def _size(count: int) -> str:
+    return f"{count / MEGA:.1f} MB" if count >= MEGA else f"{count / 1_000:.0f} kB"

@@ -1,0 +1,43 @@
+"""What holds for every test: a machine of its own, no settings of the person who runs it, no thread left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.worlds import World
+from tests.worlds import new_world
+from tests.worlds import within_deadline
+
+OURS = ("MEMFS_", "WORKSPACE_MODE", "CLAUDE_PROJECT_DIR")
+TEST_SETTINGS = ("MEMFS_SOAK_SECONDS",)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_settings() -> Iterator[None]:
+    """Hide from the tests what the person who runs them has set for memfs."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(OURS) and name not in TEST_SETTINGS:
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    """Fail a test that leaves a thread running."""
+    before = set(threading.enumerate())
+    yield
+    assert within_deadline(lambda: not set(threading.enumerate()) - before, 10), (
+        f"left running: {set(threading.enumerate()) - before}"
+    )
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Return a machine of the test's own, on which memfs was never used."""
+    return new_world(tmp_path)

@@ -1,0 +1,149 @@
+"""What tests stand on: a machine of their own below a temporary folder, processes on it, and waits that end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+from memfs import config as configuration
+from memfs.config import Config
+from memfs.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
+DEADLINE_SECONDS = 60.0
+"""After which a test gives up waiting; no test is about how long something takes."""
+SOAK_SECONDS = float(os.environ.get("MEMFS_SOAK_SECONDS", "60"))
+"""How long each test marked `soak` goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A machine of a test's own: the folders of memfs, and an environment that leads to them and nowhere else.
+
+    Attributes:
+        root: Everything lies below it.
+        extra: Environment variables beside those that every world has.
+    """
+
+    root: Path
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        """Return $MEMFS_HOME: config.toml, the global store, the groups."""
+        return self.root / "memory"
+
+    @property
+    def cache(self) -> Path:
+        """Return $MEMFS_CACHE, where the index lies."""
+        return self.root / "cache"
+
+    @property
+    def state(self) -> Path:
+        """Return $MEMFS_STATE, where trust and the undo journal lie."""
+        return self.root / "state"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Return the environment, whole: for `Workspace.open` and for child processes."""
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(self.root / "home"),
+            "MEMFS_HOME": str(self.home),
+            "MEMFS_CACHE": str(self.cache),
+            "MEMFS_STATE": str(self.state),
+            **self.extra,
+        }
+
+    def config(self, text: str = "", *, mode: str | None = None) -> Config:
+        """Return the settings; *text*, if any, becomes config.toml first."""
+        if text:
+            self.home.mkdir(parents=True, exist_ok=True)
+            (self.home / "config.toml").write_text(text)
+        return configuration.load(self.environ, mode)
+
+    def folder(self, name: str = "project") -> Path:
+        """Return the workspace *name* (made if there is none): a folder with an empty store, trusted by nobody."""
+        folder = self.root / name
+        (folder / ".memory").mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def open(self, folder: Path | None = None, *, mode: str | None = None) -> Workspace:
+        """Return the workspace of *folder*, default the one called `project`."""
+        return Workspace.open(folder or self.folder(), mode=mode, environ=self.environ)
+
+    def start(self, script: str, *arguments: object) -> subprocess.Popen[str]:
+        """Start a Python process that runs *script* on this machine; what it prints can be read line by line."""
+        return subprocess.Popen(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            env=self.environ,
+            cwd=self.root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, script: str, *arguments: object) -> str:
+        """Return what the Python process that runs *script* prints; fails when it does."""
+        return finished([self.start(script, *arguments)])[0]
+
+
+def new_world(root: Path, **extra: str) -> World:
+    """Return a new machine below the folder *root*, with an empty home."""
+    world = World(root, extra)
+    (root / "home").mkdir(parents=True, exist_ok=True)
+    return world
+
+
+def finished(processes: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """Return what each of *processes* printed until it ended by itself; fails when one of them failed or hangs."""
+    outputs = []
+    try:
+        for process in processes:
+            output, errors = process.communicate(timeout=2 * DEADLINE_SECONDS)
+            assert process.returncode == 0, f"exit {process.returncode}\n{output}{errors}"
+            outputs.append(output)
+    finally:
+        for process in processes:
+            stopped(process)
+    return outputs
+
+
+def stopped(process: subprocess.Popen[str]) -> str:
+    """Kill *process*, if it still runs, as a power cut would; return what it had printed that nobody read yet."""
+    process.kill()
+    if any(stream and not stream.closed for stream in (process.stdout, process.stderr)):
+        output, _ = process.communicate()
+        return output or ""
+    process.wait()
+    return ""
+
+
+def within_deadline(holds: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> bool:
+    """Return whether *holds* came true before *seconds* were over; asks again and again."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every regular file below *folder*, hidden ones too, by relative path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
