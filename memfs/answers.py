@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from memfs.changes import Changes
 from memfs.index import Snippet
@@ -15,8 +15,7 @@ from memfs.store import File
 from memfs.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A memory where it lies: what it says, in which store, and the digest that a later write must show.
 
     Attributes:
@@ -49,8 +48,7 @@ class Entry:
         return self.memory.updated or self.changed
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """What a verb that writes came to.
 
     Attributes:
@@ -64,8 +62,7 @@ class Done:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A memory that a search found.
 
     Attributes:
@@ -82,8 +79,7 @@ class Hit:
     snippet: Snippet
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(NamedTuple):
     """What a search answers: hits, best first, and what the caller should know of how they came about."""
 
     query: str
@@ -92,8 +88,7 @@ class Results:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """What a list answers.
 
     Attributes:
@@ -108,16 +103,14 @@ class Listing:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Files of a store differ from what this process knew."""
 
     store: Store
     changes: Changes
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(NamedTuple):
     """A file, or a part of one, that memfs could not take as it stands: state `ok` means that only a value is off."""
 
     store: Store
@@ -126,9 +119,8 @@ class Flaw:
     problem: Problem
 
 
-@dataclass(frozen=True, slots=True)
-class StoreStatus:
-    """How a store of the view is doing; counts are of files.
+class StoreStatus(NamedTuple):
+    """How a store of the view is doing; numbers are of files.
 
     Attributes:
         flaws: Everything that `doctor` would list, by path.
@@ -139,7 +131,7 @@ class StoreStatus:
     weight: float
     exists: bool
     trusted: bool
-    count: int
+    files: int
     flaws: tuple[Flaw, ...]
     seen_by: str
 
@@ -148,8 +140,7 @@ class StoreStatus:
         return len({flaw.path for flaw in self.flaws if flaw.state == state})
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """Where am I, what do I see, and is all well."""
 
     workspace: Path

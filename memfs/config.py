@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from typing import NamedTuple
 from typing import NoReturn
 
 from memfs.errors import BadConfig
@@ -31,8 +31,7 @@ KEYS: Mapping[str, str] = {
 """The keys that `memfs config set` knows; beside them `[workspaces."/path"] mode` and `[groups.NAME] members`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(NamedTuple):
     """The user's settings.
 
     Attributes:
@@ -51,9 +50,9 @@ class Config:
     state: Path
     mode: str = "isolated"
     mode_source: str = "default"
-    workspace_modes: Mapping[str, str] = field(default_factory=dict)
-    weights: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_WEIGHTS))
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    workspace_modes: Mapping[str, str] = MappingProxyType({})
+    weights: Mapping[str, float] = DEFAULT_WEIGHTS
+    groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     regex_seconds: float = 1.0
     search_refresh_seconds: float = 5.0
     problems: tuple[str, ...] = ()

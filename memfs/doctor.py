@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from memfs.answers import Entry
 from memfs.errors import MemfsError
 from memfs.workspace import Workspace
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that is wrong.
 
     Attributes:
@@ -34,8 +33,7 @@ class Finding:
     fixed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """All findings; `healthy` when none of them is serious and open."""
 
     findings: tuple[Finding, ...]

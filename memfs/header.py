@@ -1,38 +1,19 @@
-"""The frontmatter of a memory: read without types, changed line by line. Pure; knows YAML, not what the keys mean.
-
-Reading is one pass over libyaml's events, which is iterative and builds nothing before a
-node was found harmless: no aliases, tags, merge keys or depth to blow up on.
-"""
+"""The frontmatter of a memory: read without types, changed line by line. Pure; does not know what the keys mean."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 from typing import NamedTuple
-from typing import NoReturn
-from typing import TypeAlias
-from typing import Union
-
-import yaml
-from frontmatter.default_handlers import YAMLHandler
 
 from memfs.errors import Invalid
-
-Value = Union[str, list["Value"], dict[str, "Value"]]  # noqa: UP007  (the recursive alias needs quotes)
-"""A header's value without types: text, list or mapping."""
-
-_Event: TypeAlias = Any
-"""An event of libyaml; its stubs allow for marks that are missing, and it always gives them."""
+from memfs.values import MalformedHeader
+from memfs.values import Span
+from memfs.values import Value
 
 MAX_BYTES = 64 << 10
-MAX_DEPTH = 16
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _END = re.compile(r"^(?:---|\.\.\.)\r?$\n?", re.MULTILINE)
 _ITEM = r"[A-Za-z0-9][\w./+()-]*(?: [\w./+()-]+)*"
 _SIMPLE_LINE = re.compile(
@@ -46,39 +27,7 @@ _RESERVED = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null")
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 
 
-class MalformedHeader(Exception):
-    """The header cannot be read: `line` (1-based, in the file) and `reason`."""
-
-    def __init__(self, line: int, reason: str) -> None:
-        super().__init__(reason)
-        self.line = line
-        self.reason = reason
-
-
-class Span(NamedTuple):
-    """Where one key and its value stand in the text, as character offsets, ends exclusive.
-
-    Attributes:
-        line: 1-based line of the key.
-        key: Where the key starts.
-        colon: Just behind the key's colon.
-        start: Where the value starts.
-        end: Where the value's last character ends; comments behind it are not the value's.
-        block: Whether the value is a block collection or block scalar (begins on a line of its own).
-        items: For a list, where each item starts and ends.
-    """
-
-    line: int
-    key: int
-    colon: int
-    start: int
-    end: int
-    block: bool = False
-    items: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """A header's values, where each key stands, and where the header's lines and the whole of it end.
 
     Attributes:
@@ -112,8 +61,10 @@ def read(text: str) -> Header | None:
     simple = read_simple(source, start)
     if simple is not None:
         return Header(*simple, closing.start(), closing.end())
-    builder: _Builder = _UntypedHandler.at(start).load(source)
-    return Header(builder.values, builder.spans, closing.start(), closing.end(), builder.flow)
+    from memfs import untyped  # most headers never need YAML, whose import takes as long as a search
+
+    values, spans, flow = untyped.read(source, start)
+    return Header(values, spans, closing.start(), closing.end(), flow)
 
 
 def read_simple(source: str, start: int) -> tuple[dict[str, Value], dict[str, Span]] | None:
@@ -146,145 +97,6 @@ def read_simple(source: str, start: int) -> tuple[dict[str, Value], dict[str, Sp
                 place += len(item) + 2
         spans[key] = Span(number + 2, found.start() + start, colon, begin, end, block=False, items=tuple(places))
     return (values, spans) if position == len(source) else None
-
-
-class _UntypedHandler(YAMLHandler):
-    """python-frontmatter's YAML handler, reading every scalar as the text that was typed."""
-
-    start = 0
-    """Where in its file the header begins."""
-
-    @classmethod
-    def at(cls, start: int) -> _UntypedHandler:
-        """Return a handler for a header that begins at *start* of its file."""
-        handler = cls()
-        handler.start = start
-        return handler
-
-    def load(self, fm: str, **_: object) -> Any:  # noqa: ANN401  (the supertype's)
-        """Return the values of the header *fm*, and where they stand, as a `_Builder` that has built."""
-        loader = _LOADER(fm)
-        builder = _Builder(fm, self.start, loader.get_event)
-        try:
-            builder.build()
-        except yaml.reader.ReaderError as error:
-            line = fm.encode()[: error.position].count(b"\n") + 2
-            raise MalformedHeader(line, "a character that YAML does not allow") from error
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            raise MalformedHeader(mark.line + 2 if mark else 1, str(error.problem or error.context)) from error
-        finally:
-            loader.dispose()
-        return builder
-
-
-_NODES = (yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent)
-
-
-class _Builder:
-    """Builds values from events, refusing what a memory's header has no need of.
-
-    Attributes:
-        values: The header's mapping.
-        spans: Where each key stands in the whole text.
-        flow: Whether the mapping is one `{…}`.
-    """
-
-    def __init__(self, source: str, start: int, next_event: Callable[[], _Event]) -> None:
-        self.source = source
-        self.start = start
-        self.next_event = next_event
-        self.values: dict[str, Value] = {}
-        self.spans: dict[str, Span] = {}
-        self.flow = False
-        self._depth = 0
-
-    def build(self) -> None:
-        """Read the one mapping that a header is; an empty header is an empty one."""
-        self.next_event()  # the stream's start
-        if isinstance(self.next_event(), yaml.StreamEndEvent):
-            return
-        event = self._next()
-        if isinstance(event, yaml.ScalarEvent) and event.value == "" and event.implicit[0]:
-            return
-        if not isinstance(event, yaml.MappingStartEvent):
-            _refuse(event, "the header is not made of `key: value` lines")
-        self.flow = bool(event.flow_style)
-        for key in self._keys(self.values):
-            self._pair(key, self._next())
-        self.next_event()  # the document's end
-        if not isinstance(event := self.next_event(), yaml.StreamEndEvent):
-            _refuse(event, "the header is more than one YAML document")
-
-    def _pair(self, key: _Event, first: _Event) -> None:
-        """Take the value of *key*, which begins with the event *first*."""
-        items: list[tuple[int, int]] = []
-        self.values[key.value], end = self._node(first, items)
-        by, mark = self.start, key.start_mark
-        self.spans[key.value] = Span(
-            mark.line + 2,
-            mark.index + by,
-            self.source.index(":", key.end_mark.index) + 1 + by,
-            first.start_mark.index + by,
-            end + by,
-            first.style in ("|", ">") if isinstance(first, yaml.ScalarEvent) else not first.flow_style,
-            tuple((one + by, other + by) for one, other in items),
-        )
-
-    def _next(self) -> _Event:
-        """Return the next event, if it is a harmless one."""
-        event = self.next_event()
-        if isinstance(event, yaml.AliasEvent):
-            _refuse(event, "aliases (`*name`) are not read")
-        if type(event) in _NODES:
-            if event.anchor is not None:
-                _refuse(event, "anchors (`&name`) are not read")
-            if event.tag is not None:
-                _refuse(event, "tags (`!name`) are not read")
-        return event
-
-    def _keys(self, seen: Mapping[str, Value]) -> Iterator[_Event]:
-        """Yield each key of the mapping that was just opened; the caller reads its value before the next."""
-        while not isinstance(key := self._next(), yaml.MappingEndEvent):
-            if not isinstance(key, yaml.ScalarEvent):
-                _refuse(key, "a key is a word, not a list or mapping")
-            if key.value in seen:
-                _refuse(key, "the key stands there twice")
-            if key.value == "<<" and key.implicit[0]:
-                _refuse(key, "merge keys (`<<`) are not read")
-            yield key
-
-    def _node(self, event: _Event, items: list[tuple[int, int]]) -> tuple[Value, int]:
-        """Return the value that begins with *event*, and the offset where its last character ends.
-
-        *items* gets the place of each item, if it is a list.
-        """
-        end: int = event.end_mark.index
-        if isinstance(event, yaml.ScalarEvent):
-            return event.value, len(self.source[:end].rstrip()) if event.style in ("|", ">") else end
-        self._depth += 1
-        if self._depth >= MAX_DEPTH:
-            _refuse(event, f"nested deeper than {MAX_DEPTH} levels")
-        value: Value
-        if isinstance(event, yaml.SequenceStartEvent):
-            value = []
-            while type(last := self._next()) is not yaml.SequenceEndEvent:
-                item, end = self._node(last, [])
-                value.append(item)
-                items.append((last.start_mark.index, end))
-            closing: _Event = last
-            end = closing.end_mark.index if event.flow_style else end
-        else:
-            value = {}
-            for key in self._keys(value):
-                value[key.value], end = self._node(self._next(), [])
-            end = self.source.index("}", end) + 1 if event.flow_style else end
-        self._depth -= 1
-        return value, end
-
-
-def _refuse(event: _Event, reason: str) -> NoReturn:
-    raise MalformedHeader(event.start_mark.line + 2, reason)
 
 
 def render(value: Value, *, inside: bool = False) -> str:

@@ -14,10 +14,9 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from dataclasses import field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from typing import TypeVar
 
 import tantivy
@@ -81,8 +80,7 @@ class IndexBroken(Exception):
     """Tantivy failed or panicked, or the files are not as they were left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
+class Refreshed(NamedTuple):
     """What bringing the index up to date came to.
 
     Attributes:
@@ -96,21 +94,20 @@ class Refreshed:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(NamedTuple):
     """A piece of a memory's text, and where in it the matches are (start and end, in characters)."""
 
     text: str
     marks: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(slots=True)
 class _Asked:
-    """A question as clauses: what matches, and the best score that it allows."""
+    """A question as clauses: what may match, what must, and the best score that it allows."""
 
-    clauses: list[tuple[Occur, Clause]] = field(default_factory=list)
-    musts: list[tuple[Occur, Clause]] = field(default_factory=list)
-    best: float = 0.0
+    def __init__(self) -> None:
+        self.clauses: list[tuple[Occur, Clause]] = []
+        self.musts: list[tuple[Occur, Clause]] = []
+        self.best = 0.0
 
 
 def _analyzers() -> tuple[tantivy.TextAnalyzer, tantivy.TextAnalyzer]:

@@ -9,21 +9,22 @@ import os
 import re
 import time
 import unicodedata
-from dataclasses import dataclass
-from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Literal
+from typing import NamedTuple
 
 from memfs import header
 from memfs.errors import Invalid
+from memfs.values import MalformedHeader
+from memfs.values import Span
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from memfs.header import Header
-    from memfs.header import Value
+    from memfs.values import Value
 
 TYPES = (
     "directive", "information", "heading", "decision", "code_pattern",
@@ -60,8 +61,7 @@ _DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("c
 State = Literal["ok", "malformed", "conflict", "unreadable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something in a file that memfs could not take as it stands.
 
     Attributes:
@@ -73,16 +73,14 @@ class Problem:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A relation to another memory: its kind, and the other's id (or, from `[[…]]`, its title)."""
 
     type: str
     to: str
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What one file says, every absent key at its default.
 
     Attributes:
@@ -199,14 +197,14 @@ def parse(raw: bytes, path: str) -> Memory:
     in_conflict = _MARKERS.search(text)
     try:
         found = header.read(text)
-    except header.MalformedHeader as error:
+    except MalformedHeader as error:
         state: State = "conflict" if in_conflict else "malformed"
         problem = _conflict(text, in_conflict) if in_conflict else Problem(error.line, error.reason)
         return _plain(path, text, state, (problem,))
     memory = _described(path, text[found.end :], found) if found else _plain(path, text, "ok", ())
     if not in_conflict:
         return memory
-    return replace(memory, state="conflict", problems=(*memory.problems, _conflict(text, in_conflict)))
+    return memory._replace(state="conflict", problems=(*memory.problems, _conflict(text, in_conflict)))
 
 
 def unreadable(path: str, reason: str, line: int = 0) -> Memory:
@@ -281,7 +279,7 @@ def _described(path: str, body: str, found: Header) -> Memory:
         pinned=read.flag("pinned"),
         header=found,
     )
-    return replace(memory, problems=tuple(read.problems)) if read.problems else memory
+    return memory._replace(problems=tuple(read.problems)) if read.problems else memory
 
 
 class _Reader:
@@ -424,7 +422,7 @@ def check(values: Mapping[str, Value | None]) -> None:
     unknown = [key for key in given if key not in KEYS]
     if unknown:
         raise Invalid(f"A memory has no key {', '.join(map(repr, unknown))}; the keys are {', '.join(KEYS)}.")
-    place = dict.fromkeys(given, header.Span(0, 0, 0, 0, 0))
+    place = dict.fromkeys(given, Span(0, 0, 0, 0, 0))
     read = _described("x.md", "", header.Header(given, place, 0, 0))
     if read.problems:
         raise Invalid(f"{read.problems[0].reason.partition(';')[0]}.")

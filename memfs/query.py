@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
+from typing import NamedTuple
 
 from memfs.memory import format_time
 from memfs.memory import parse_time
@@ -33,8 +32,7 @@ Bounds = tuple[int | None, int | None]
 """Lowest and highest value, both inclusive; None where open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(NamedTuple):
     """What a memory has to be like. Lists: any of them; between the fields: all.
 
     Attributes:
@@ -60,8 +58,7 @@ NO_FILTERS = Filters()
 """Everything passes, but what has expired."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A question, ready to be asked.
 
     Attributes:
@@ -94,7 +91,7 @@ def words_of(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def parse(text: str, base: Filters = Filters()) -> Query:
+def parse(text: str, base: Filters = NO_FILTERS) -> Query:
     """Return the question *text*, its filters added to *base*.
 
     Args:
@@ -138,9 +135,9 @@ def _add_filter(filters: Filters, key: str, value: str, notes: list[str]) -> Fil
     if key in _LISTS:
         field = _LISTS[key]
         both: dict[str, Any] = {field: (*getattr(filters, field), value)}
-        return replace(filters, **both)
+        return filters._replace(**both)
     if key == "path":
-        return replace(filters, paths=(*filters.paths, value[:200]))
+        return filters._replace(paths=(*filters.paths, value[:200]))
     if key not in ("importance", *_TIMES):
         return None
     try:
@@ -149,7 +146,7 @@ def _add_filter(filters: Filters, key: str, value: str, notes: list[str]) -> Fil
         notes.append(f"{key}:{value[:40]} is no filter (try {key}:>={'8' if key == 'importance' else '2026-01-31'}).")
         return None
     narrowed: dict[str, Any] = {key: _both(getattr(filters, key), bounds)}
-    return replace(filters, **narrowed)
+    return filters._replace(**narrowed)
 
 
 def _both(one: Bounds, other: Bounds) -> Bounds:

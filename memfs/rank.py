@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 K1 = 1.2
 """BM25's saturation, Tantivy's own: a term's weight is at most (K1 + 1) × its idf."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A memory that the index found, before its file was read.
 
     Attributes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from memfs.config import GROUP_NAME
 from memfs.config import Config
@@ -19,8 +19,7 @@ FOLDER = ".memory"
 """The workspace store's folder in its workspace."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The stores that are visible from a workspace under a mode, nearest first, each with its weight.
 
     Attributes:

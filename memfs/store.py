@@ -11,15 +11,13 @@ import errno
 import fcntl
 import hashlib
 import os
-import random
 import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
-from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
+from typing import NamedTuple
 
 from memfs.changes import GONE
 from memfs.changes import Snapshot
@@ -52,8 +50,7 @@ _TEMP_PREFIX, _TEMP_SUFFIX = ".memfs-", ".tmp"
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A memory's bytes and the stamp they had; `digest` is what a later write must show."""
 
     path: str
@@ -62,7 +59,6 @@ class File:
     digest: str
 
 
-@dataclass(slots=True)
 class Scan:
     """What a walk over a store found.
 
@@ -72,9 +68,10 @@ class Scan:
         leftovers: Temporary files of writers that died, by path.
     """
 
-    files: Snapshot = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    leftovers: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.files: Snapshot = {}
+        self.skipped: dict[str, str] = {}
+        self.leftovers: list[str] = []
 
 
 class Store:
@@ -437,7 +434,7 @@ def flock(fd: int, seconds: float, sentence: str) -> None:
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
                 raise Busy(sentence) from error
-            time.sleep(random.uniform(0.001, 0.01))  # noqa: S311  (jitter, not a secret)
+            time.sleep(0.001 + os.urandom(1)[0] / 25_600)
         else:
             return
 

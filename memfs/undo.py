@@ -10,10 +10,9 @@ import json
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from typing import NamedTuple
 
 from memfs.errors import StorageFailed
 from memfs.store import Store
@@ -26,8 +25,7 @@ DAYS = 90
 Verb = Literal["save", "update", "move", "forget", "restore", "undo"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One thing that memfs did to a file, and what it takes to undo it.
 
     Attributes:
@@ -72,7 +70,7 @@ class Journal:
         try:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(json.dumps(asdict(entry)).encode() + b"\n" + raw)
+                file.write(json.dumps(entry._asdict()).encode() + b"\n" + raw)
                 file.flush()
                 if entry.verb != "save":
                     os.fsync(file.fileno())

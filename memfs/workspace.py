@@ -11,10 +11,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC
 from datetime import datetime
-from difflib import get_close_matches
 from functools import partial as bound
 from pathlib import Path
 from typing import Protocol
@@ -50,7 +48,6 @@ from memfs.errors import Refused
 from memfs.errors import SecretFound
 from memfs.errors import Twins
 from memfs.errors import Unwritable
-from memfs.header import Value
 from memfs.index import Index
 from memfs.index import IndexBroken
 from memfs.query import NO_FILTERS
@@ -61,6 +58,7 @@ from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.undo import Verb
 from memfs.undo import new_version
+from memfs.values import Value
 
 Answer = TypeVar("Answer")
 
@@ -237,6 +235,8 @@ class Workspace:
         return None
 
     def _near(self, wanted: str, keys: Sequence[str]) -> Sequence[str]:
+        from difflib import get_close_matches
+
         query = queries.parse(" ".join(queries.words_of(wanted)))
         weights = dict.fromkeys(keys, 1.0)
         found = self._ask(lambda: self.index.search(weights, query, 3, datetime.now(UTC))) if query.asks else []
@@ -415,7 +415,7 @@ class Workspace:
     def _replaced(self, verb: Verb, entry: Entry, raw: bytes) -> Entry:
         """Put *raw* in the place of *entry*'s bytes, which go to the journal first."""
         described = memories.parse(raw, entry.memory.path)
-        after = replace(entry, memory=described, file=replace(entry.file, digest=memories.digest(raw)))
+        after = entry._replace(memory=described, file=entry.file._replace(digest=memories.digest(raw)))
         kept = self._keep(verb, entry, entry.file.raw, new=after)
         with self._unless_done(entry.store, kept):
             entry.store.write(entry.memory.path, raw, entry.file.digest)
@@ -491,7 +491,7 @@ class Workspace:
         name = path
 
         def attempt(free: str) -> Entry:
-            new = replace(entry, store=target, memory=replace(entry.memory, path=free))
+            new = entry._replace(store=target, memory=entry.memory._replace(path=free))
             kept = self._keep(verb, entry, entry.file.raw, new=new)
             with self._unless_done(entry.store, kept):
                 entry.store.move(path, entry.file.digest, target, free)

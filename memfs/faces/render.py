@@ -129,7 +129,7 @@ def status_json(status: Status) -> Json:
                 "scope": each.store.scope,
                 "path": str(each.store.root),
                 "exists": each.exists,
-                "count": each.count,
+                "count": each.files,
                 "malformed": each.having("malformed"),
                 "unreadable": each.having("unreadable"),
                 "conflict": each.having("conflict"),
@@ -291,8 +291,8 @@ def status_lines(status: Status) -> Iterator[Line]:
     yield [("index      ", DIM), (f"{inert(str(status.index_folder))}  ({_size(status.index_bytes)})", "")]
     for each in status.stores:
         yield []
-        plural = "memory" if each.count == 1 else "memories"
-        count = f"{each.count:,} {plural}" if each.exists else "no folder yet; the first save makes it"
+        plural = "memory" if each.files == 1 else "memories"
+        count = f"{each.files:,} {plural}" if each.exists else "no folder yet; the first save makes it"
         line: Line = [(f"{each.store.scope}  ", BOLD), (count, "")]
         for state in ("malformed", "unreadable", "conflict"):
             if number := each.having(state):

@@ -58,7 +58,6 @@ def filters_of(options: dict[str, Any]) -> Filters:
     Raises:
         Invalid: A time is none, or a type is unknown.
     """
-    from dataclasses import replace
     from datetime import UTC
     from datetime import datetime
 
@@ -80,7 +79,7 @@ def filters_of(options: dict[str, Any]) -> Filters:
             f"{' or '.join(filter(None, (since, until)))} is no time; try 2026-01-31, 2026-01, 12h, 7d or 4w."
         )
     lists = {name: options.pop(name) for name in ("types", "tags", "categories", "channels", "scopes")}
-    return replace(parsed.filters, importance=(minimum, None), expired=options.pop("expired"), **lists)
+    return parsed.filters._replace(importance=(minimum, None), expired=options.pop("expired"), **lists)
 
 
 def check_word(what: str, word: str, known: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from memfs import memory
 from memfs.errors import Invalid
 
 if TYPE_CHECKING:
-    from memfs.header import Value
+    from memfs.values import Value
 
 _COMMENT = re.compile(r"[ \t]*<!--.*?-->", re.DOTALL)
 

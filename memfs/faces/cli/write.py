@@ -18,7 +18,7 @@ from memfs.faces.cli.common import workspace
 
 if TYPE_CHECKING:
     from memfs.answers import Done
-    from memfs.header import Value
+    from memfs.values import Value
 
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
