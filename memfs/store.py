@@ -26,6 +26,7 @@ from memfs.errors import Busy
 from memfs.errors import Changed
 from memfs.errors import Exists
 from memfs.errors import Invalid
+from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
@@ -191,14 +192,16 @@ class Store:
             if error.errno == errno.ELOOP:
                 raise OutsideStore(f"{self.absolute(path)} is a symbolic link; memfs does not follow it.") from error
             raise
-        with os.fdopen(fd, "rb", buffering=0) as file:
+        try:
             about = os.fstat(fd)
             if not stat.S_ISREG(about.st_mode):
                 raise NotFound(path)
             raw = b""
             # one byte more than there should be, so that a file that grew meanwhile is read on
-            while more := file.read(min(max(about.st_size, len(raw)), MAX_BYTES) + 1 - len(raw)):
+            while more := os.read(fd, min(max(about.st_size, len(raw)), MAX_BYTES) + 1 - len(raw)):
                 raw += more
+        finally:
+            os.close(fd)
         return File(path, raw, _stamp(about), digest(raw))
 
     def write(self, path: str, raw: bytes, expect: str) -> File:
@@ -213,14 +216,14 @@ class Store:
             Exists: It was to be absent.
             Changed: Its digest is not *expect*.
             NotFound: It is gone.
-            Unwritable: It is write-protected.
+            Unwritable: It is write-protected, or larger than a memory may be.
             OutsideStore: *path* leads out of the store, or through a link.
             Busy: The store's lock could not be had in `LOCK_SECONDS`.
             StorageFailed: The operating system refused.
         """
         folders, name = self._split(path)
         try:
-            with self.lock(), self._folder(folders, create=expect == ABSENT) as folder:
+            with self.lock(), self._folder(folders, create=expect in (ABSENT, ANY)) as folder:
                 old = None if expect == ABSENT else self._expected(folder, name, path, expect)
                 temp = self._temporary(folder, raw, name if old else None)
                 try:
@@ -268,24 +271,15 @@ class Store:
             with first.lock(), second.lock(held=first.key == second.key), self._folder(folders) as source:
                 old = self._expected(source, name, path, expect) or self._read(source, name, path)
                 with other._folder(new_folders, create=True) as target:
-                    try:
-                        self._link(source, name, target, new_name)
-                    except OSError as error:
-                        if error.errno != errno.EXDEV:
-                            raise
-                        temp = other._temporary(target, old.raw, name, like_in=source)
-                        try:
-                            other._link(target, temp, target, new_name)
-                        finally:
-                            with suppress(FileNotFoundError):
-                                os.unlink(temp, dir_fd=target)
+                    other._bring(source, name, target, new_name, old.raw)
                     os.fsync(target)
+                    try:
+                        self._leave(source, name, path, old)
+                    except Changed:
+                        # the edited file is the memory now; two files of one id would be none
+                        os.unlink(new_name, dir_fd=target)
+                        raise
                     about = os.stat(new_name, dir_fd=target, follow_symlinks=False)
-                with suppress(FileNotFoundError):
-                    now = _stamp(os.stat(name, dir_fd=source, follow_symlinks=False))
-                    if now._replace(ctime_ns=0) != old.stamp._replace(ctime_ns=0):
-                        raise Changed(self.absolute(path), old.digest, "")
-                    os.unlink(name, dir_fd=source)
                 os.fsync(source)
         except FileExistsError as error:
             raise Exists(other.absolute(new_path)) from error
@@ -295,15 +289,39 @@ class Store:
             raise StorageFailed.of(error, self.absolute(path), "move") from error
         return File(new_path, old.raw, _stamp(about), old.digest)
 
+    def _bring(self, source: int, name: str, target: int, new_name: str, raw: bytes) -> None:
+        """Give the file *name* of the folder *source* the name *new_name* in *target*, or put a copy there."""
+        try:
+            self._link(source, name, target, new_name)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            temp = self._temporary(target, raw, name, like_in=source)
+            try:
+                self._link(target, temp, target, new_name)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(temp, dir_fd=target)
+
+    def _leave(self, folder: int, name: str, path: str, old: File) -> None:
+        """Remove the name that a move leaves behind, if the file is still the one that was moved."""
+        with suppress(FileNotFoundError):
+            now = _stamp(os.stat(name, dir_fd=folder, follow_symlinks=False))
+            # its second name gave it another change time
+            if now._replace(ctime_ns=0) != old.stamp._replace(ctime_ns=0):
+                raise Changed(self.absolute(path), old.digest, "")
+            os.unlink(name, dir_fd=folder)
+
     def sweep(self, leftovers: list[str]) -> None:
         """Remove temporary files that no writer owns any more.
 
         Writers hold the lock while they have one, so whoever holds it knows that the rest are left over.
         """
-        with suppress(Busy, OSError), self.lock(seconds=0):
+        with suppress(MemfsError, OSError), self.lock(seconds=0):
             for path in leftovers:
                 folders, _, name = path.rpartition("/")
-                with suppress(OSError), self._folder(tuple(folders.split("/")) if folders else ()) as folder:
+                within = tuple(folders.split("/")) if folders else ()
+                with suppress(MemfsError, OSError), self._folder(within) as folder:
                     os.unlink(name, dir_fd=folder)
 
     @contextmanager
@@ -321,7 +339,8 @@ class Store:
         if held:
             yield
             return
-        self.root.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # a file or a link, which opening it tells
+            self.root.mkdir(parents=True, exist_ok=True)
         with self._folder(()) as folder:
             flock(folder, seconds, f"{self.root} is being written by another process; try again in a moment.")
             yield
@@ -329,7 +348,7 @@ class Store:
     def _split(self, path: str) -> tuple[tuple[str, ...], str]:
         """Return the folders and the name of *path*, or refuse what is no memory's path below the root."""
         parts = path.split("/")
-        if any(part in ("", ".", "..") or part[0] == "." or "\0" in part for part in parts):
+        if not _encodable(path) or any(part == "" or part[0] == "." or "\0" in part for part in parts):
             raise OutsideStore(f"{path[:80]!r} is not the path of a memory below {self.root}.")
         if parts[-1][-3:].lower() != ".md":
             raise OutsideStore(f"{path[:80]!r} is not a memory: memories are files named *.md.")
@@ -378,6 +397,9 @@ class Store:
             raise
         if expect not in (ANY, found.digest):
             raise Changed(self.absolute(path), expect, found.digest)
+        if len(found.raw) > MAX_BYTES:
+            # the digest is of its beginning, and so would be the copy that a move or the undo journal makes
+            raise Unwritable(self.absolute(path), "it is larger than 1 MiB")
         if not os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode & 0o222:
             raise Unwritable(self.absolute(path), "it is write-protected")
         return found
@@ -390,7 +412,10 @@ class Store:
                 raise Changed(self.absolute(path), old.digest, "")
 
     def _temporary(self, folder: int, raw: bytes, like: str | None, *, like_in: int | None = None) -> str:
-        """Write *raw* to a new file and flush it; mode and attributes as those of the file *like*."""
+        """Write *raw* to a new file and flush it; mode and attributes as those of the file *like*.
+
+        A *like* that lies in another folder, *like_in*, is what is copied: then its time is kept too.
+        """
         name = f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(6).hex()}{_TEMP_SUFFIX}"
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
         try:
@@ -399,6 +424,9 @@ class Store:
                     _copy_attributes(folder if like_in is None else like_in, like, fd)
                 file.write(raw)
                 file.flush()
+                if like is not None and like_in is not None:
+                    edited = os.stat(like, dir_fd=like_in, follow_symlinks=False).st_mtime_ns
+                    os.utime(fd, ns=(edited, edited))
                 os.fsync(fd)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -461,8 +489,11 @@ def _copy_attributes(folder: int, name: str, fd: int) -> None:
                 os.fchown(fd, about.st_uid, about.st_gid)
         os.fchmod(fd, stat.S_IMODE(about.st_mode))
         if hasattr(os, "listxattr"):
+            attributes: list[str] = []
             with suppress(OSError):
-                for attribute in os.listxattr(old):
+                attributes = os.listxattr(old)
+            for attribute in attributes:
+                with suppress(OSError):  # the system's own may not be ours to set
                     os.setxattr(fd, attribute, os.getxattr(old, attribute))
     finally:
         os.close(old)

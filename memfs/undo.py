@@ -59,8 +59,8 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "undo"
 
-    def keep(self, store: Store, entry: Entry, raw: bytes) -> Path:
-        """Write down *entry* with the bytes *raw* that were there, durably, before the file is touched.
+    def keep(self, store: Store, entry: Entry, raw: bytes) -> Entry:
+        """Write down *entry* with the bytes *raw* that were there, durably, before the file is touched; return it.
 
         Raises:
             StorageFailed: It could not be written; then nothing may be replaced.
@@ -79,7 +79,7 @@ class Journal:
             with suppress(OSError):
                 path.unlink()
             raise StorageFailed.of(error, path, "keep an undo copy in") from error
-        return path
+        return entry
 
     def entries(self, store: Store, memory_id: str = "") -> list[Entry]:
         """Return what is known of *memory_id*, or of the whole store, newest first; damaged entries are left out."""

@@ -1,0 +1,366 @@
+"""The Tantivy index of all stores of the machine: a cache that any doubt throws away and that the files rebuild.
+
+It is opened late, written under one lock (the cache folder itself), for one commit at a time, and
+searched only within named stores. Where the cache folder cannot be written the index lives in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import tantivy
+from tantivy import Document
+from tantivy import Occur
+from tantivy import Query as Clause
+
+from memfs import rank
+from memfs.changes import GONE
+from memfs.changes import NOTHING
+from memfs.changes import Changes
+from memfs.changes import Snapshot
+from memfs.changes import Stamp
+from memfs.changes import diff
+from memfs.errors import Busy
+from memfs.errors import MemfsError
+from memfs.index.document import document
+from memfs.index.folder import IndexBroken as IndexBroken
+from memfs.index.folder import IndexFolder
+from memfs.index.question import Questions
+from memfs.index.question import literal
+from memfs.memory import parse
+from memfs.memory import unreadable
+from memfs.query import Query
+from memfs.store import Store
+
+SNIPPET_CHARACTERS = 160
+SNIPPET_SOURCE = 100_000
+"""Characters of a body among which a snippet is looked for."""
+
+
+_UNWRITABLE = ("No space", "Read-only", "Permission denied", "File too large", "Quota")
+_SORTS = ("created", "updated", "importance")
+
+
+class Refreshed(NamedTuple):
+    """What bringing the index up to date came to.
+
+    Attributes:
+        changes: What was brought in.
+        pending: How many changed files the index does not have yet.
+        note: Why not, for people; empty when all is in.
+    """
+
+    changes: Changes = NOTHING
+    pending: int = 0
+    note: str = ""
+
+
+class Snippet(NamedTuple):
+    """A piece of a memory's text, and where in it the matches are (start and end, in characters)."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...] = ()
+
+
+class Index:
+    """The index below the cache folder *cache*."""
+
+    def __init__(self, cache: Path) -> None:
+        self._folder = IndexFolder(cache)
+        self._schema = self._folder.schema
+        self._questions = Questions(self._schema, self._folder.stems, self._folder.grams)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self._folder.path
+
+    @property
+    def note(self) -> str:
+        """Why the index is in memory only, for people; empty when it is in its folder."""
+        return self._folder.note
+
+    @property
+    def generation(self) -> int:
+        """Changes when the index was begun anew, so that every store has to be brought in again."""
+        return self._folder.generation
+
+    def abandon(self, reason: str) -> None:
+        """Give up the folder for this process, because it broke again right after it was begun anew."""
+        self._folder.abandon(reason)
+
+    # ---- keeping up
+
+    def seen(self, store: Store) -> Snapshot:
+        """Return the files of *store* as the index has them."""
+        self._folder.open()
+        return self._folder.unsaved.get(store.key, {}) if self.note else self._folder.seen.of(store.key)
+
+    def refresh(
+        self,
+        store: Store,
+        now: Snapshot,
+        *,
+        partial: bool = False,
+        seconds: float | None = None,
+        wait: float = 5.0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Refreshed:
+        """Bring the index up to date with *store*, in one commit.
+
+        Args:
+            store: Whose files.
+            now: Their stamps; `GONE` for a path that is known to have no file.
+            partial: *now* names only paths that may have changed, not the whole store.
+            seconds: Stop reading files after this long and leave the rest pending.
+            wait: How long to wait for another process that writes the index.
+            progress: Called with the number of files done and to do.
+        """
+        seen = self.seen(store)
+        work = self._work(seen, now, partial=partial)
+        if not work:
+            return Refreshed()
+        try:
+            return self._committed(store, now, partial=partial, seconds=seconds, wait=wait, progress=progress)
+        except Busy:
+            return Refreshed(pending=len(work), note="another process is writing the index")
+        except OSError as error:
+            self._folder.abandon(os.strerror(error.errno or 0))
+        except IndexBroken as error:
+            full = any(words in str(error) for words in _UNWRITABLE)
+            self._folder.abandon(str(error)) if full else self._folder.start_anew(str(error))
+        return self._committed(store, now, partial=partial, seconds=seconds, wait=wait, progress=progress)
+
+    def _work(self, seen: Snapshot, now: Snapshot, *, partial: bool) -> dict[str, Stamp]:
+        """Return the paths that differ, with their present stamps."""
+        if partial:
+            return {path: stamp for path, stamp in now.items() if seen.get(path, GONE) != stamp}
+        changes = diff(seen, now)
+        work = {path: now[path] for path in (*changes.added, *changes.changed)}
+        return work | dict.fromkeys(changes.removed, GONE)
+
+    def _committed(
+        self,
+        store: Store,
+        now: Snapshot,
+        *,
+        partial: bool,
+        seconds: float | None,
+        wait: float,
+        progress: Callable[[int, int], None] | None,
+    ) -> Refreshed:
+        with self._folder.locked(wait):
+            seen = dict(self.seen(store))
+            work = self._work(seen, now, partial=partial)
+            if not work:
+                return Refreshed()
+            done: dict[str, Stamp] = {}
+            with self._folder.writer(len(work)) as writer:
+                for path, stamp in self._until(work, seconds, progress):
+                    if path in seen:
+                        writer.delete_documents_by_term("key", f"{store.key}:{path}")
+                    done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=partial)
+            if self.note:
+                present = {path: stamp for path, stamp in {**seen, **done}.items() if stamp != GONE}
+                self._folder.unsaved[store.key] = present
+            else:
+                self._folder.seen.add(store.key, done)
+                self._folder.seen.seal()
+        self._folder.reload()
+        pending = len(work) - len(done)
+        note = f"{pending:,} memories are not indexed yet; `memfs reindex` finishes it" if pending else ""
+        return Refreshed(diff({p: seen[p] for p in done if p in seen}, _without_gone(done)), pending, note)
+
+    def _until(
+        self, work: Mapping[str, Stamp], seconds: float | None, progress: Callable[[int, int], None] | None
+    ) -> Iterator[tuple[str, Stamp]]:
+        """Yield the items of *work* until *seconds* are over, but some in any case."""
+        deadline = None if seconds is None else time.monotonic() + seconds
+        for number, item in enumerate(work.items()):
+            if number and number % 64 == 0:
+                if progress:
+                    progress(number, len(work))
+                if deadline and time.monotonic() > deadline:
+                    return
+            yield item
+        if progress:
+            progress(len(work), len(work))
+
+    def _add(self, writer: tantivy.IndexWriter, store: Store, path: str, stamp: Stamp, *, own: bool) -> Stamp:
+        """Add the file *path* as it is now; returns the stamp under which it was seen."""
+        try:
+            file = store.read(path)
+        except MemfsError as error:
+            if store.stamp(path) == GONE:
+                return GONE
+            memory = unreadable(path, str(error))
+        else:
+            memory = parse(file.raw, path)
+            stamp = file.stamp if own else file.stamp.settled(time.time_ns())
+        writer.add_document(Document.from_dict(document(store.key, memory, stamp), self._schema))
+        return stamp
+
+    def forget(self, keys: Sequence[str], *, wait: float = 5.0) -> None:
+        """Drop everything of the stores *keys*: their folders are gone, or are to be read anew."""
+        with self._folder.locked(wait):
+            with self._folder.writer(0) as writer:
+                for key in keys:
+                    writer.delete_documents_by_term("store", key)
+            for key in keys:
+                self._folder.unsaved.pop(key, None)
+                if not self.note:
+                    self._folder.seen.forget(key)
+            if not self.note:
+                self._folder.seen.seal()
+        self._folder.reload()
+
+    def reset(self, *, wait: float = 30.0) -> None:
+        """Throw the whole index away."""
+        with self._folder.locked(wait):
+            self._folder.set_aside()
+
+    def stores(self) -> list[str]:
+        """Return the keys of the stores that the index has seen."""
+        return list(self._folder.unsaved) if self.note else self._folder.seen.keys()
+
+    # ---- asking
+
+    def search(self, weights: Mapping[str, float], query: Query, limit: int, now: datetime) -> list[rank.Found]:
+        """Return the best *limit* memories for *query* in the stores of *weights*.
+
+        Args:
+            weights: Factor by store key; no other store is looked at.
+            query: Its scopes are the caller's business.
+            limit: At most so many.
+            now: Memories that have expired by then are left out.
+        """
+        return self._folder.guarded(lambda: self._search(weights, query, limit, now))
+
+    def _search(self, weights: Mapping[str, float], query: Query, limit: int, now: datetime) -> list[rank.Found]:
+        searcher = self._folder.open().searcher()
+        asked = self._questions.ask(searcher, query)
+        if not asked.clauses and not asked.musts:
+            return []
+        found: list[rank.Found] = []
+        for weight, keys in rank.weight_classes(weights).items():
+            clauses = [*asked.musts, *self._questions.filters(keys, query, now)]
+            if asked.clauses:
+                occur = Occur.Should if asked.musts else Occur.Must
+                clauses.append((occur, Clause.boolean_query(asked.clauses)))
+            hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
+            created = searcher.fast_field_values("created", [address for _, address in hits])
+            for (score, address), when in zip(hits, created, strict=True):
+                document = searcher.doc(address)
+                text = rank.bounded(float(score), asked.best)
+                store, path = str(document["store"][0]), str(document["path"][0])
+                found.append(rank.Found(store, path, text, weight, int(when or 0)))
+        return rank.order(found, limit)
+
+    def page(
+        self,
+        keys: Sequence[str],
+        query: Query,
+        now: datetime,
+        *,
+        sort: str = "created",
+        limit: int = 20,
+        offset: int = 0,
+        states: Sequence[str] = (),
+    ) -> tuple[list[tuple[str, str]], int]:
+        """Return store key and path of the memories that pass *query*'s filters, highest *sort* first, and how many.
+
+        Args:
+            keys: The stores to look in.
+            query: Its words do not count, its filters do.
+            now: Memories that have expired by then are left out.
+            sort: `created`, `updated` or `importance`.
+            limit: At most so many.
+            offset: Skip so many.
+            states: Only memories in one of these states.
+        """
+        if sort not in _SORTS:
+            raise ValueError(sort)
+
+        def ask() -> tuple[list[tuple[str, str]], int]:
+            searcher = self._folder.open().searcher()
+            clauses = self._questions.filters(keys, query, now)
+            if states:
+                clauses.append((Occur.Must, self._questions.any_of("state", states)))
+            every = Clause.boolean_query(clauses)
+            result = searcher.search(every, max(limit, 1), order_by_field=sort, offset=offset)
+            documents = [searcher.doc(address) for _, address in result.hits[:limit]]
+            count: int = result.count  # type: ignore[attr-defined]
+            return [(str(each["store"][0]), str(each["path"][0])) for each in documents], count
+
+        return self._folder.guarded(ask)
+
+    def find(self, keys: Sequence[str], field_name: str, value: str) -> list[tuple[str, str]]:
+        """Return store key and path of up to 20 memories in the stores *keys* that *value* names.
+
+        Args:
+            keys: The stores to look in.
+            field_name: `id` (whole), `handle` (a beginning of the id, any case) or `name` (the whole title, any case).
+            value: What to look for.
+        """
+
+        def ask() -> list[tuple[str, str]]:
+            searcher = self._folder.open().searcher()
+            if field_name == "handle":
+                wanted = self._questions.pattern("handle", f"{literal(value.casefold())}.*")
+            else:
+                wanted = Clause.term_query(
+                    self._schema, field_name, value.casefold() if field_name == "name" else value
+                )
+            within = (Occur.Must, self._questions.any_of("store", keys))
+            hits = searcher.search(Clause.boolean_query([(Occur.Must, wanted), within]), 20, count=False).hits
+            documents = [searcher.doc(address) for _, address in hits]
+            return [(str(each["store"][0]), str(each["path"][0])) for each in documents]
+
+        return self._folder.guarded(ask) if value and keys else []
+
+    def values(self, keys: Sequence[str], field_name: str) -> dict[str, int]:
+        """Return each value of `tag`, `type`, `category` or `channel` in the stores *keys*, with how many have it."""
+
+        def ask() -> dict[str, int]:
+            within = self._questions.any_of("store", keys)
+            found = self._folder.open().searcher().terms_with_prefix(field_name, "", filter_query=within)
+            return {value: count for value, count in found if value and count}
+
+        return self._folder.guarded(ask) if keys else {}
+
+    def snippets(self, query: Query, bodies: Sequence[str]) -> list[Snippet]:
+        """Return, for each of *bodies*, the piece that matches *query* best; its beginning when none does."""
+
+        def ask() -> list[Snippet]:
+            searcher = self._folder.open().searcher()
+            wanted = self._questions.terms(query)
+            generator = tantivy.SnippetGenerator.create(searcher, wanted, self._schema, "all")
+            generator.set_max_num_chars(SNIPPET_CHARACTERS)
+            return [_snippet(generator, body[:SNIPPET_SOURCE]) for body in bodies]
+
+        return self._folder.guarded(ask)
+
+
+def _without_gone(entries: Snapshot) -> Snapshot:
+    return {path: stamp for path, stamp in entries.items() if stamp != GONE}
+
+
+def _snippet(generator: tantivy.SnippetGenerator, body: str) -> Snippet:
+    document = Document()
+    document.add_text("all", body)
+    snippet = generator.snippet_from_doc(document)
+    fragment = snippet.fragment()
+    if not fragment:
+        start = " ".join(body[: 2 * SNIPPET_CHARACTERS].split())
+        return Snippet(start if len(start) <= SNIPPET_CHARACTERS else start[: SNIPPET_CHARACTERS - 1].rstrip() + "…")
+    raw = fragment.encode()
+    marks = tuple((len(raw[: mark.start].decode()), len(raw[: mark.end].decode())) for mark in snippet.highlighted())
+    return Snippet(fragment, marks)

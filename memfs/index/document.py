@@ -1,0 +1,99 @@
+"""How a memory becomes a document of the index: fields, analyzers, and the text that it is found by."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import tantivy
+
+from memfs.changes import Stamp
+from memfs.memory import Memory
+from memfs.memory import derived_id
+from memfs.query import to_milliseconds
+
+SCHEMA_VERSION = 1
+"""Raised whenever documents come to mean something else; each version has a folder of its own."""
+
+_CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_HUMP = re.compile(r"[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]))")
+_ALNUM = re.compile(r"[A-Za-z0-9]+")
+
+
+def analyzers() -> tuple[tantivy.TextAnalyzer, tantivy.TextAnalyzer]:
+    """Return how words and their three-letter pieces are made; an opened index forgets them."""
+    simple = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
+    folded = simple.filter(tantivy.Filter.remove_long(64)).filter(tantivy.Filter.lowercase())
+    stems = folded.filter(tantivy.Filter.ascii_fold()).filter(tantivy.Filter.stemmer("English")).build()
+    grams = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.ngram(3, 3)).filter(tantivy.Filter.lowercase()).build()
+    return stems, grams
+
+
+def schema() -> tantivy.Schema:
+    """Return the fields: three to search by, the others to find and filter by."""
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("all", tokenizer_name="memfs_stem", index_option="position")
+    builder.add_text_field("title", tokenizer_name="memfs_stem", index_option="freq")
+    builder.add_text_field("ng", tokenizer_name="memfs_ng", index_option="freq")
+    for name in ("store", "path"):
+        builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
+    for name in ("key", "id", "handle", "place", "name", "type", "tag", "category", "channel", "state"):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in ("created", "updated", "importance", "expires"):
+        builder.add_integer_field(name, indexed=True, fast=True)
+    return builder.build()
+
+
+def document(store_key: str, memory: Memory, stamp: Stamp) -> dict[str, object]:
+    """Return the fields for *memory* in the store *store_key*, whose file had the stamp *stamp* when it was read."""
+    changed = stamp.mtime_ns // 1_000_000
+    created = to_milliseconds(memory.created) if memory.created else changed
+    text = _text(memory, created)
+    document: dict[str, object] = {
+        "all": f"{text}\n{_parts(text)}",
+        "title": memory.title,
+        "ng": text,
+        "store": store_key,
+        "path": memory.path,
+        "key": f"{store_key}:{memory.path}",
+        "id": sorted({memory.id, derived_id(memory.path)}),
+        "handle": memory.id.casefold(),
+        "place": memory.path.casefold(),
+        "name": memory.title.casefold(),
+        "type": memory.type.casefold(),
+        "tag": [tag.casefold() for tag in memory.tags],
+        "category": memory.category.casefold(),
+        "channel": [channel.casefold() for channel in memory.channels],
+        "state": [memory.state, *(["flawed"] if memory.problems else [])],
+        "created": created,
+        "updated": to_milliseconds(memory.updated) if memory.updated else changed,
+        "importance": memory.importance,
+    }
+    if memory.expires:
+        document["expires"] = to_milliseconds(memory.expires)
+    return document
+
+
+def _text(memory: Memory, created: int) -> str:
+    """Return what a memory is found by: all that a person wrote, and the day it was learned in words."""
+    when = time.gmtime(created / 1000)
+    day = time.strftime("%Y-%m-%d %B %Y", when) if memory.created else ""
+    stem = memory.path.rpartition("/")[2].rpartition(".")[0] if memory.state == "unreadable" else ""
+    title = memory.title if memory.title not in memory.body else ""
+    pieces = (title, memory.body, " ".join(memory.tags), memory.category, memory.summary, *memory.cues, day, stem)
+    return "\n".join(piece for piece in pieces if piece)
+
+
+def _parts(text: str) -> str:
+    """Return the parts of the camelCase words in *text*, which no tokenizer takes apart: `getUserById` has four."""
+    mixed: dict[str, None] = {}
+    end = 0
+    for hump in _HUMP.finditer(text):
+        if hump.start() >= end:
+            start = hump.start()
+            while start > end and text[start - 1].isalnum():
+                start -= 1
+            word = _ALNUM.match(text, start)
+            end = word.end() if word else hump.end()
+            mixed[text[start:end]] = None
+    return "\n".join(" ".join(_CAMEL.findall(word)) for word in mixed)

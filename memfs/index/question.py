@@ -1,0 +1,145 @@
+"""How a question becomes clauses for Tantivy: built from tokens, since its parser dies of hostile text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+from datetime import datetime
+
+import tantivy
+from tantivy import FieldType
+from tantivy import Occur
+from tantivy import Query as Clause
+
+from memfs import rank
+from memfs.query import Bounds
+from memfs.query import Filters
+from memfs.query import Query
+from memfs.query import to_milliseconds
+from memfs.words import IRREGULAR
+from memfs.words import STOPWORDS
+
+TITLE_WEIGHT, IRREGULAR_WEIGHT, GRAM_WEIGHT, COMPOUND_WEIGHT = 0.5, 0.8, 0.1, 0.5
+"""Relative to 1 for a word in the text; measured, see `.memory/search-recipe.md`."""
+GRAM_WORD = 4
+"""Letters from which on a word is also looked for by its three-letter pieces, which is what finds typos."""
+
+
+class Asked:
+    """A question as clauses: what may match, what must, and the best score that it allows."""
+
+    def __init__(self) -> None:
+        self.clauses: list[tuple[Occur, Clause]] = []
+        self.musts: list[tuple[Occur, Clause]] = []
+        self.best = 0.0
+
+
+class Questions:
+    """Builds clauses for one schema and its analyzers."""
+
+    def __init__(self, schema: tantivy.Schema, stems: tantivy.TextAnalyzer, grams: tantivy.TextAnalyzer) -> None:
+        self._schema = schema
+        self._stems = stems
+        self._grams = grams
+
+    def ask(self, searcher: tantivy.Searcher, query: Query) -> Asked:
+        """Return the clauses for the words and phrases of *query*, never parsed by Tantivy."""
+        asked = Asked()
+        documents = searcher.num_docs
+
+        def term(field_name: str, value: str, boost: float, *, counts: bool = True) -> Clause:
+            if counts:
+                weight = rank.idf(searcher.doc_freq(field_name, value), documents)
+                asked.best += boost * weight * (rank.K1 + 1)
+            return Clause.boost_query(Clause.term_query(self._schema, field_name, value, "freq"), boost)
+
+        words = [word for word in query.words if word not in STOPWORDS] or list(query.words)
+        for word in words:
+            for number, stem in enumerate(self._forms(word)):
+                weight = IRREGULAR_WEIGHT if number else 1.0
+                asked.clauses.append((Occur.Should, term("all", stem, weight, counts=not number)))
+                asked.clauses.append((Occur.Should, term("title", stem, weight * TITLE_WEIGHT, counts=not number)))
+            if len(word) >= GRAM_WORD:
+                pieces = dict.fromkeys(self._grams.analyze(word))
+                grams = [(Occur.Should, term("ng", piece, GRAM_WEIGHT)) for piece in pieces]
+                asked.clauses.append((Occur.Should, Clause.boolean_query(grams, max(1, len(grams) // 2))))
+        for compound in query.compounds:
+            phrase = Clause.boost_query(self._phrase(compound), COMPOUND_WEIGHT)
+            asked.clauses.append((Occur.Should, phrase))
+        for phrase_words in query.phrases:
+            for word in phrase_words:
+                term("all", self._stem(word), 1.0)
+            asked.musts.append((Occur.Must, self._phrase(phrase_words)))
+        return asked
+
+    def filters(self, keys: Sequence[str], query: Query, now: datetime) -> list[tuple[Occur, Clause]]:
+        """Return what has to hold beside the words: the stores *keys*, the filters of *query*, not expired at *now*."""
+        clauses = [(Occur.Must, self.any_of("store", keys))]
+        clauses += [(Occur.Must, clause) for clause in self._conditions(query.filters)]
+        clauses += [(Occur.MustNot, clause) for clause in self._conditions(query.without)]
+        clauses += [(Occur.MustNot, self._phrase(words)) for words in query.excluded]
+        if not query.filters.expired:
+            past = Clause.range_query(self._schema, "expires", FieldType.Integer, upper_bound=to_milliseconds(now))
+            clauses.append((Occur.MustNot, past))
+        return clauses
+
+    def any_of(self, field_name: str, values: Sequence[str]) -> Clause:
+        """Return a filter: the field has one of *values*."""
+        return Clause.const_score_query(Clause.term_set_query(self._schema, field_name, list(values)), 0.0)
+
+    def pattern(self, field_name: str, pattern: str) -> Clause:
+        """Return a filter for values that match *pattern* as a whole; nothing does when it is too large to be built."""
+        try:
+            return Clause.const_score_query(Clause.regex_query(self._schema, field_name, pattern), 0.0)
+        except ValueError:
+            return Clause.empty_query()
+
+    def _asked_words(self, query: Query) -> list[str]:
+        words = [word for word in query.words if word not in STOPWORDS] or list(query.words)
+        return words + [word for phrase in query.phrases for word in phrase]
+
+    def _stem(self, word: str) -> str:
+        stems = self._stems.analyze(word)
+        return stems[0] if stems else word
+
+    def _forms(self, word: str) -> list[str]:
+        """Return the stem of *word*, then those of its irregular forms."""
+        return list(dict.fromkeys(self._stem(form) for form in (word, *IRREGULAR.get(word, ()))))
+
+    def _phrase(self, words: Sequence[str]) -> Clause:
+        stems = [stem for word in words for stem in self._stems.analyze(word)]
+        if len(stems) == 1:
+            return Clause.term_query(self._schema, "all", stems[0], "freq")
+        if not stems:
+            return Clause.empty_query()
+        return Clause.phrase_query(self._schema, "all", list(stems))
+
+    def _conditions(self, filters: Filters) -> Iterator[Clause]:
+        """Yield one clause for each field of *filters* that says something; none of them changes a score."""
+        lists = {
+            "tag": filters.tags, "type": filters.types, "channel": filters.channels, "category": filters.categories,
+        }  # fmt: skip
+        for name, values in lists.items():
+            if values:
+                yield self.any_of(name, [value.casefold() for value in values])
+        bounds: dict[str, Bounds] = {
+            "importance": filters.importance, "created": filters.created, "updated": filters.updated,
+        }  # fmt: skip
+        for name, (low, high) in bounds.items():
+            if low is not None or high is not None:
+                within = Clause.range_query(self._schema, name, FieldType.Integer, lower_bound=low, upper_bound=high)
+                yield Clause.const_score_query(within, 0.0)
+        for path in filters.paths:
+            wildcards = {"*": ".*", "?": "."}
+            pattern = "".join(wildcards.get(character) or literal(character) for character in path.casefold())
+            yield self.pattern("place", pattern if "*" in path or "?" in path else f".*{pattern}.*")
+
+    def terms(self, query: Query) -> Clause:
+        """Return a clause for all the words of *query*, by which a snippet marks its matches."""
+        stems = dict.fromkeys(stem for word in self._asked_words(query) for stem in self._forms(word))
+        return Clause.boolean_query([(Occur.Should, Clause.term_query(self._schema, "all", stem)) for stem in stems])
+
+
+def literal(text: str) -> str:
+    """Return *text* as a pattern that matches just itself."""
+    return "".join(character if character.isalnum() else f"\\x{{{ord(character):x}}}" for character in text)

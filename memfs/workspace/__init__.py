@@ -1,0 +1,502 @@
+"""The façade: what an agent or a person standing in a folder can do. The verbs, refresh and listeners."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from datetime import UTC
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from memfs import config as configuration
+from memfs import memory as memories
+from memfs import query as queries
+from memfs import scope as scopes
+from memfs import trust
+from memfs.answers import Done
+from memfs.answers import Entry
+from memfs.answers import Event
+from memfs.answers import Flaw as Flaw
+from memfs.answers import Hit as Hit
+from memfs.answers import Listing
+from memfs.answers import Results
+from memfs.answers import Status
+from memfs.answers import StoreStatus as StoreStatus
+from memfs.changes import GONE as GONE
+from memfs.changes import Snapshot as Snapshot
+from memfs.changes import diff as diff
+from memfs.errors import Ambiguous as Ambiguous
+from memfs.errors import Changed
+from memfs.errors import Conflict
+from memfs.errors import Exists as Exists
+from memfs.errors import Invalid
+from memfs.errors import MemfsError as MemfsError
+from memfs.errors import NotFound as NotFound
+from memfs.errors import OutOfScope
+from memfs.errors import OutsideStore as OutsideStore
+from memfs.errors import Refused
+from memfs.errors import SecretFound
+from memfs.errors import Twins as Twins
+from memfs.errors import Unwritable as Unwritable
+from memfs.index import Index
+from memfs.index import IndexBroken as IndexBroken
+from memfs.query import NO_FILTERS
+from memfs.query import Filters
+from memfs.store import ABSENT
+from memfs.store import Store
+from memfs.undo import Entry as Version
+from memfs.undo import Journal
+from memfs.undo import Verb
+from memfs.undo import new_version as new_version
+from memfs.values import Value
+from memfs.workspace.edits import Edits
+from memfs.workspace.edits import refuse_unwritable
+from memfs.workspace.edits import with_free_name
+from memfs.workspace.finding import Finding
+from memfs.workspace.freshness import Freshness
+from memfs.workspace.freshness import Hints
+from memfs.workspace.health import Health
+from memfs.workspace.names import Names
+from memfs.workspace.takeback import TakeBack
+
+Answer = TypeVar("Answer")
+
+MAX_LIMIT, MAX_OFFSET = 1_000, 1_000_000
+"""Of a page; Tantivy gathers offset + limit places."""
+
+
+class Workspace:
+    """A folder's view of memories, and the verbs on them. Open it with `Workspace.open`; safe to share by threads.
+
+    Attributes:
+        config: The user's settings.
+        view: The stores that are visible here, each with its weight.
+        index: The machine's index.
+        journal: What memfs replaced, moved or removed.
+    """
+
+    def __init__(self, view: scopes.View, config: configuration.Config, index: Index) -> None:
+        self.config = config
+        self.view = view
+        self.index = index
+        self.journal = Journal(config.state)
+        self._freshness = Freshness(view, index, config.search_refresh_seconds)
+        self._names = Names(view, config, self._freshness)
+        self._edits = Edits(self.journal, self._names)
+        self._takeback = TakeBack(view, self.journal, self._names, self._edits)
+        self._finding = Finding(view, config, self._freshness, self._names)
+        self._health = Health(view, config, self._freshness, self._names)
+        self._lock = threading.RLock()
+
+    @property
+    def hints(self) -> Hints | None:
+        """Who watches the stores; without, each verb scans them."""
+        return self._freshness.hints
+
+    @hints.setter
+    def hints(self, hints: Hints | None) -> None:
+        self._freshness.hints = hints
+
+    @classmethod
+    def open(cls, folder: Path, *, mode: str | None = None, environ: Mapping[str, str] | None = None) -> Workspace:
+        """Return the workspace that the folder *folder* belongs to.
+
+        Args:
+            folder: Where the caller stands.
+            mode: `isolated`, `global` or `hybrid`, before all that is configured.
+            environ: The environment to read, default the process's.
+
+        Raises:
+            Invalid, BadConfig: See `config.load`.
+        """
+        config = configuration.load(environ, mode)
+        root = scopes.find_workspace(folder, config, environ)
+        return cls(scopes.view(root, config), config, Index(config.cache))
+
+    # ---- saving
+
+    def begin(self) -> bool:
+        """Make the workspace's store, if it has none, and trust it; return whether it was made.
+
+        Raises:
+            StorageFailed: It cannot be made.
+        """
+        store = scopes.workspace_store(self.view.workspace)
+        if store.root.is_dir():
+            return False
+        with store.lock():
+            trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
+        return True
+
+    def save(
+        self, body: str, values: Mapping[str, Value] | None = None, *, scope: str = "", allow_secret: bool = False
+    ) -> Done:
+        """Save a new memory, durably, and make it searchable.
+
+        Args:
+            body: Markdown; may be empty when there is a title.
+            values: Untyped values by key of the format; `id` and `created` are made when absent.
+            scope: The wish: `workspace`, `global` or `group:<name>`; empty for the mode's own.
+            allow_secret: Store it even if it looks like it holds a credential.
+
+        Raises:
+            Invalid: A value does not fit, or there is nothing to save.
+            SecretFound, OutOfScope, Busy, StorageFailed: As they say; nothing was written.
+        """
+        given = {key: value for key, value in (values or {}).items() if value not in ("", [])}
+        if not body.strip() and "title" not in given:
+            raise Invalid("There is nothing to save: give the memory a text.")
+        store, note = self.view.target(scope)
+        given.setdefault("id", memories.new_id())
+        given.setdefault("created", memories.format_time(datetime.now(UTC)))
+        raw = memories.compose(given, body)
+        self._check_secrets(raw.decode(), allow=allow_secret)
+        title = memories.parse(raw, "x.md").title
+        with self._lock:
+            if store.scope == "workspace" and not store.root.exists():
+                trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
+            file = with_free_name(lambda name: store.write(name, raw, ABSENT), title)
+            entry = self._names.entry(store, file.path)
+            self._edits.saved(entry)
+            return Done("save", entry, (*([note] if note else []), *self._freshness.path(store, file.path)))
+
+    def _check_secrets(self, text: str, *, allow: bool) -> None:
+        found = [] if allow else trust.find_secrets(text)
+        if found:
+            raise SecretFound(found)
+
+    # ---- finding
+
+    def get(self, reference: str, *, scope: str = "") -> Entry:
+        """Return the memory that *reference* names: its id, a beginning of it, its path, or its whole title.
+
+        Args:
+            reference: What the caller has.
+            scope: Look in this store of the view alone.
+
+        Raises:
+            NotFound: None does; `near` has what comes close.
+            Ambiguous, Twins: Several do.
+            OutOfScope: The mode does not serve *scope*, or the path's store.
+        """
+        with self._lock:
+            stores = (self.view.store(scope),) if scope else self.view.stores
+            for store in stores:
+                self.refresh(store)
+            return self._names.resolve(reference, stores)[0]
+
+    def search(
+        self,
+        text: str,
+        *,
+        filters: Filters = NO_FILTERS,
+        limit: int = 10,
+        regex: str = "",
+    ) -> Results:
+        """Return the memories of the view that answer *text* best; without words, the newest that pass the filters.
+
+        Args:
+            text: Words, "phrases", -exclusions and filters such as `tag:db`, see `query`.
+            filters: More filters.
+            limit: At most so many hits, 1 to 1,000.
+            regex: A regular expression that must match in the title or body, given `limits.regex_seconds`.
+
+        Raises:
+            Invalid: *regex* or *limit* cannot be used.
+            OutOfScope: A scope is asked for that the mode does not serve.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise Invalid(f"A search gives 1 to 1,000 hits; {limit} were asked for.")
+        query = queries.parse(text, filters)
+        with self._lock:
+            return self._finding.search(query, limit, regex)
+
+    def list(
+        self,
+        *,
+        filters: Filters = NO_FILTERS,
+        sort: str = "created",
+        limit: int = 20,
+        offset: int = 0,
+    ) -> Listing:
+        """Return a page of the memories that pass *filters*, highest *sort* first.
+
+        Args:
+            filters: What they have to be like; none for all.
+            sort: `created`, `updated` or `importance`.
+            limit: Page length, 1 to 1,000.
+            offset: Where the page begins.
+
+        Raises:
+            Invalid: A value is out of range.
+            OutOfScope: A scope is asked for that the mode does not serve.
+        """
+        if sort not in ("created", "updated", "importance"):
+            raise Invalid(f"A list is sorted by created, updated or importance, not by {sort!r}.")
+        if not 1 <= limit <= MAX_LIMIT or not 0 <= offset <= MAX_OFFSET:
+            raise Invalid("A page has 1 to 1,000 memories and begins at 0 or later.")
+        with self._lock:
+            return self._finding.page(queries.Query("", filters=filters), sort, limit, offset)
+
+    def values(self, field: str) -> dict[str, int]:
+        """Return each `tag`, `type`, `category` or `channel` of the view, with how many memories have it."""
+        with self._lock:
+            self._freshness.all(self.view.stores)
+            return self._freshness.ask(lambda: self.index.values([store.key for store in self.view.stores], field))
+
+    # ---- changing
+
+    def update(
+        self,
+        reference: str,
+        changes: Mapping[str, Value | None],
+        body: str | None = None,
+        *,
+        expect: str = "",
+        allow_secret: bool = False,
+    ) -> Done:
+        """Change keys (None removes one) or the body of a memory; every other byte of its file stays.
+
+        Args:
+            reference: As for `get`.
+            changes: Untyped values by key of the format.
+            body: The new body, or None to leave it.
+            expect: The digest that the caller has read; empty to change whatever is there now.
+            allow_secret: Store it even if it looks like it holds a credential.
+
+        Raises:
+            Changed: The file is no longer the one that *expect* names, or changed this moment.
+            Unwritable: It is malformed, in conflict or write-protected.
+            NotFound, Ambiguous, Twins, Invalid, SecretFound, StorageFailed: As they say.
+        """
+        with self._lock:
+            entry = self.get(reference)
+            if expect and expect != entry.file.digest:
+                raise Changed(entry.path, expect, entry.file.digest)
+            entry = self._rewritten("update", entry, changes, body, allow_secret=allow_secret)
+            return Done("update", entry, self._freshness.path(entry.store, entry.memory.path))
+
+    def _rewritten(
+        self,
+        verb: Verb,
+        entry: Entry,
+        changes: Mapping[str, Value | None],
+        body: str | None,
+        *,
+        allow_secret: bool,
+    ) -> Entry:
+        """Return *entry* as it is after *changes*; a memory without an id gets one."""
+        refuse_unwritable(entry)
+        if "id" in changes:
+            raise Invalid("A memory keeps its id for life.")
+        if not entry.memory.id_written:
+            changes = {"id": memories.new_id(), **changes}
+        raw = memories.patch(entry.file.raw, entry.memory, changes, body)
+        if raw == entry.file.raw:
+            return entry
+        self._check_secrets(_news(entry.file.raw, raw), allow=allow_secret)
+        return self._edits.replaced(verb, entry, raw)
+
+    def move(self, reference: str, to: str, *, workspace: Path | None = None) -> Done:
+        """Move a memory's file into another store: who sees it changes, nothing else.
+
+        Args:
+            reference: As for `get`.
+            to: `workspace`, `global` or `group:<name>`.
+            workspace: The workspace that is meant, if not this one.
+
+        Raises:
+            OutOfScope: The mode does not serve the other scope.
+            Unwritable, Conflict, NotFound, Ambiguous, Twins, StorageFailed: As they say; no copy is lost.
+        """
+        with self._lock:
+            target = self._target(to, workspace)
+            self._freshness.all(self.view.stores)
+            copies = self._names.resolve(reference, self.view.stores)
+            entry = next((copy for copy in copies if copy.store.key != target.key), copies[0])
+            if target.key == entry.store.key:
+                return Done("move", entry, (f"It is in the {entry.store.scope} store already.",))
+            refuse_unwritable(entry)
+            if not entry.memory.id_written:
+                entry = self._rewritten("update", entry, {}, None, allow_secret=True)
+            if (twin := self._twin(entry, target)) is not None:
+                self._edits.removed("forget", entry)
+                moved = twin
+            else:
+                moved = self._edits.moved("move", entry, target)
+            notes = (
+                *self._freshness.path(entry.store, entry.memory.path),
+                *self._freshness.path(target, moved.memory.path),
+            )
+            return Done("move", moved, tuple(dict.fromkeys(notes)))
+
+    def _target(self, to: str, workspace: Path | None) -> Store:
+        if workspace is None:
+            return self.view.store(to)
+        if to != "workspace":
+            raise Invalid("Another workspace can only be named for a move to scope workspace.")
+        folder = Path(os.path.realpath(workspace))
+        if folder == self.view.workspace:
+            return self.view.store("workspace")
+        if self.view.mode != "hybrid":
+            raise OutOfScope(f"Another workspace is out of reach in {self.view.mode} mode. Set WORKSPACE_MODE=hybrid.")
+        if not folder.is_dir():
+            raise Invalid(f"{workspace} is no folder; name the other workspace by its path.")
+        return scopes.workspace_store(folder)
+
+    def _twin(self, entry: Entry, target: Store) -> Entry | None:
+        """Return the same memory in *target*, left there by a move that was cut off.
+
+        Raises:
+            Conflict: It is there, with another text.
+        """
+        self.refresh(target)
+        for path in [
+            path for _, path in self._freshness.ask(lambda: self.index.find([target.key], "id", entry.memory.id))
+        ]:
+            other = self._names.entry(target, path)
+            if other.memory.id == entry.memory.id:
+                if other.file.digest == entry.file.digest:
+                    return other
+                raise Conflict(
+                    f"{other.path} has the same id as {entry.path} and another text; "
+                    "merge the two in an editor, or give one of them a new id with `memfs doctor --fix`."
+                )
+        return None
+
+    def forget(self, reference: str, *, expect: str = "") -> Done:
+        """Remove a memory's file; its bytes go to the undo journal first.
+
+        Raises:
+            Changed: The file is no longer the one whose digest is *expect*.
+            NotFound, Ambiguous, Twins, Refused, StorageFailed: As they say.
+        """
+        with self._lock:
+            entry = self.get(reference)
+            if expect and expect != entry.file.digest:
+                raise Changed(entry.path, expect, entry.file.digest)
+            if len(entry.file.raw) > memories.MAX_BYTES:
+                raise Refused(f"{entry.path} is too large for an undo copy; remove the file yourself if it should go.")
+            self._edits.removed("forget", entry)
+            return Done("forget", entry, self._freshness.path(entry.store, entry.memory.path))
+
+    # ---- taking back
+
+    def versions(self, reference: str) -> Sequence[tuple[Store, Version]]:
+        """Return what the journal knows of a memory, present or forgotten, newest first.
+
+        Raises:
+            NotFound: Neither the stores nor the journal know it.
+            Ambiguous: The journal knows several.
+        """
+        with self._lock:
+            self._freshness.all(self.view.stores)
+            return self._takeback.versions(reference)
+
+    def restore(self, reference: str, version: str = "") -> Done:
+        """Bring back what a memory was before a change, or a forgotten one, as a new version; the present one is kept.
+
+        Args:
+            reference: As for `get`; for a forgotten memory also its former title or path.
+            version: An entry of `versions`, or a beginning of its name; empty for the newest.
+
+        Raises:
+            NotFound: There is no such version.
+            Unwritable, Changed, StorageFailed: As they say.
+        """
+        with self._lock:
+            self._freshness.all(self.view.stores)
+            entry = self._takeback.restore(reference, version)
+            return Done("restore", entry, self._freshness.path(entry.store, entry.memory.path))
+
+    def undo(self) -> Done:
+        """Take back the last thing that memfs did in this view; once more takes back the one before.
+
+        Raises:
+            NotFound: The journal has nothing more.
+            Changed: The file was edited since, so that taking back would lose the edit.
+        """
+        with self._lock:
+            self._freshness.all(self.view.stores)
+            entry, last = self._takeback.undo()
+            notes = self._freshness.all(self.view.stores)
+            return Done("undo", entry, (f"Took back: {last.verb} of {trust.inert_line(last.title)}.", *notes))
+
+    # ---- keeping up
+
+    def refresh(
+        self,
+        store: Store,
+        paths: Iterable[str] | None = None,
+        *,
+        seconds: float | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> str:
+        """Bring index and listeners up to date with *store*; return why that is not quite so, empty when it is.
+
+        Args:
+            store: One of the view, or a move's target.
+            paths: Only these may have changed; None to look at all.
+            seconds: Stop reading changed files after this long; default `limits.search_refresh_seconds`.
+            progress: Called with the number of changed files done and to do.
+        """
+        with self._lock:
+            return self._freshness.refresh(store, paths, seconds=seconds, progress=progress)
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Have *listener* called when a refresh finds files that differ from what was known; return how to stop."""
+        with self._lock:
+            stop = self._freshness.listen(listener)
+
+        def stopped() -> None:
+            with self._lock:
+                stop()
+
+        return stopped
+
+    def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Build the view's part of the index anew from the files; return how many memories it has.
+
+        Raises:
+            Busy: Another process holds the index for too long.
+        """
+        with self._lock:
+            return self._freshness.reindex(progress)
+
+    # ---- how things stand
+
+    def status(self) -> Status:
+        """Return where this is, what is visible from here and what is wrong with it; changes no memory."""
+        with self._lock:
+            return self._health.status()
+
+    def twins(self) -> Sequence[tuple[Entry, ...]]:
+        """Return the memories whose written id stands in more than one file of the view, nearest store first."""
+        with self._lock:
+            return self._health.twins()
+
+    def give_new_id(self, entry: Entry) -> Entry:
+        """Write a new id into the file of *entry*, one of `twins`; raises like `update`."""
+        with self._lock:
+            refuse_unwritable(entry)
+            raw = memories.patch(entry.file.raw, entry.memory, {"id": memories.new_id()})
+            new = self._edits.replaced("update", entry, raw)
+            self._freshness.path(new.store, new.memory.path)
+            return new
+
+    def remove_copy(self, entry: Entry) -> None:
+        """Remove the file of *entry*, one of `twins` with the same text in a nearer store; raises like `forget`."""
+        with self._lock:
+            self._edits.removed("forget", entry)
+            self._freshness.path(entry.store, entry.memory.path)
+
+
+def _news(before: bytes, after: bytes) -> str:
+    """Return the lines of *after* that *before* does not have."""
+    old = set(before.split(b"\n"))
+    return "\n".join(line.decode("utf-8", "replace") for line in after.split(b"\n") if line not in old)

@@ -1,0 +1,133 @@
+"""What the verbs do to files: the bytes that are replaced or removed go to the undo journal first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextlib import suppress
+from typing import TypeVar
+
+from memfs import memory as memories
+from memfs.answers import Entry
+from memfs.errors import Exists
+from memfs.errors import StorageFailed
+from memfs.errors import Unwritable
+from memfs.store import ABSENT
+from memfs.store import Store
+from memfs.undo import Entry as Version
+from memfs.undo import Journal
+from memfs.undo import Verb
+from memfs.undo import new_version
+from memfs.workspace.names import Names
+
+Answer = TypeVar("Answer")
+
+
+class Edits:
+    """Writes, moves and removes files of the stores, each after a copy went to the journal."""
+
+    def __init__(self, journal: Journal, names: Names) -> None:
+        self.journal = journal
+        self._read = names.entry
+
+    @contextmanager
+    def announced(self, verb: Verb, entry: Entry, new: Entry | None) -> Iterator[None]:
+        """Write down what is about to happen to *entry*, and take that back when the block fails.
+
+        Args:
+            verb: What is about to be done.
+            entry: The memory as it is.
+            new: How it will be, None when it will be gone.
+
+        Raises:
+            StorageFailed: It could not be written down, so nothing may be done.
+        """
+        kept = self.journal.keep(entry.store, record(verb, entry, new), entry.file.raw)
+        try:
+            yield
+        except BaseException:
+            self.journal.drop(entry.store, kept)
+            raise
+
+    def saved(self, entry: Entry) -> None:
+        """Write down that *entry* was made, for `undo`; the memory is safe even if this fails."""
+        with suppress(StorageFailed):
+            self.journal.keep(entry.store, record("save", entry, entry), b"")
+
+    def replaced(self, verb: Verb, entry: Entry, raw: bytes) -> Entry:
+        """Put *raw* in the place of *entry*'s bytes; return the memory as it is then. Raises like `Store.write`."""
+        described = memories.parse(raw, entry.memory.path)
+        new = entry._replace(memory=described, file=entry.file._replace(digest=memories.digest(raw)))
+        with self.announced(verb, entry, new):
+            entry.store.write(entry.memory.path, raw, entry.file.digest)
+        return self._read(entry.store, entry.memory.path)
+
+    def moved(self, verb: Verb, entry: Entry, target: Store) -> Entry:
+        """Move *entry*'s file to the same path in *target*, or to a free name beside it. Raises like `Store.move`."""
+        path = entry.memory.path
+        folder, slash, _ = path.rpartition("/")
+
+        def attempt(new_path: str) -> Entry:
+            new = entry._replace(store=target, memory=entry.memory._replace(path=new_path))
+            with self.announced(verb, entry, new):
+                entry.store.move(path, entry.file.digest, target, new_path)
+            return self._read(target, new_path)
+
+        try:
+            return attempt(path)
+        except Exists:
+            return with_free_name(lambda name: attempt(f"{folder}{slash}{name}"), entry.memory.title)
+
+    def removed(self, verb: Verb, entry: Entry) -> None:
+        """Remove *entry*'s file. Raises like `Store.remove`."""
+        with self.announced(verb, entry, None):
+            entry.store.remove(entry.memory.path, entry.file.digest)
+
+    def put_back(self, store: Store, path: str, raw: bytes, title: str) -> Entry:
+        """Make the file *path* with the bytes *raw* again, or one of a free name where another took its place."""
+        try:
+            store.write(path, raw, ABSENT)
+        except Exists:
+            if store.read(path).raw != raw:
+                path = with_free_name(lambda name: store.write(name, raw, ABSENT), title).path
+        return self._read(store, path)
+
+
+def record(verb: Verb, entry: Entry, new: Entry | None) -> Version:
+    """Return the journal's entry for doing *verb* to *entry*, which then is *new* (None: gone)."""
+    now = time.time()
+    return Version(
+        version=new_version(now),
+        verb=verb,
+        memory_id=(new or entry).memory.id,
+        title=entry.memory.title,
+        root=str(entry.store.root),
+        path=entry.memory.path,
+        new_root=str(new.store.root) if new else "",
+        new_path=new.memory.path if new else "",
+        digest=new.file.digest if new else "",
+        at=now,
+    )
+
+
+def refuse_unwritable(entry: Entry) -> None:
+    """Refuse to change what could not be read as it stands.
+
+    Raises:
+        Unwritable: The memory is malformed, unreadable or in conflict.
+    """
+    memory = entry.memory
+    if memory.state != "ok":
+        problem = memory.problems[0]
+        where = f" (line {problem.line})" if problem.line else ""
+        raise Unwritable(entry.path, f"{memory.state}{where}: {problem.reason}")
+
+
+def with_free_name(attempt: Callable[[str], Answer], title: str) -> Answer:
+    """Return what *attempt* makes of a new file name for *title*; its random part makes a second try unheard of."""
+    for _ in range(4):
+        with suppress(Exists):
+            return attempt(memories.file_name(title))
+    return attempt(memories.file_name(title))

@@ -1,0 +1,143 @@
+"""Keeps index and listeners up to date with the stores of a view: the one idea that everything else rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+from typing import TypeVar
+
+from memfs.answers import Event
+from memfs.changes import GONE
+from memfs.changes import Snapshot
+from memfs.changes import diff
+from memfs.index import Index
+from memfs.index import IndexBroken
+from memfs.scope import View
+from memfs.store import Store
+
+Answer = TypeVar("Answer")
+
+INDEX_WAIT_SECONDS = 2.0
+"""How long a search or save waits for another process that writes the index, before it answers without."""
+
+
+class Hints(Protocol):
+    """Somebody who watches the stores, so that not every search has to."""
+
+    def take(self, store: Store) -> frozenset[str] | None:
+        """Return the paths that may have changed since the last call; None when only a scan can tell."""
+
+
+class Freshness:
+    """What the index and this process's listeners know of the stores.
+
+    Attributes:
+        hints: Who watches the stores; without, each verb scans them.
+    """
+
+    def __init__(self, view: View, index: Index, refresh_seconds: float) -> None:
+        self.view = view
+        self.index = index
+        self.hints: Hints | None = None
+        self._refresh_seconds = refresh_seconds
+        self._listeners: list[Callable[[Event], None]] = []
+        self._known: dict[str, Snapshot] = {}
+        self._complete: dict[str, int] = {}
+
+    def refresh(
+        self,
+        store: Store,
+        paths: Iterable[str] | None = None,
+        *,
+        seconds: float | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> str:
+        """Bring index and listeners up to date with *store*; return why that is not quite so, empty when it is.
+
+        Args:
+            store: One of the view, or a move's target.
+            paths: Only these may have changed; None to look at all.
+            seconds: Stop reading changed files after this long; default `limits.search_refresh_seconds`.
+            progress: Called with the number of changed files done and to do.
+        """
+        if paths is None and self.hints is not None and self._complete.get(store.key) == self.index.generation:
+            paths = self.hints.take(store)
+        if paths is None:
+            scan = store.scan()
+            now, partial = scan.files, False
+            if scan.leftovers:
+                store.sweep(scan.leftovers)
+        else:
+            now, partial = {path: store.stamp(path) for path in paths}, True
+            if not now:
+                return self.index.note
+        limit = self._refresh_seconds if seconds is None else seconds
+        wait = INDEX_WAIT_SECONDS if seconds is None else max(seconds, INDEX_WAIT_SECONDS)
+        done = self.index.refresh(store, now, partial=partial, seconds=limit, wait=wait, progress=progress)
+        if not partial and not done.pending:
+            self._complete[store.key] = self.index.generation
+        elif done.pending:
+            self._complete.pop(store.key, None)
+        self._tell(store, now, partial=partial)
+        if done.pending:
+            return f"{done.pending:,} changed memories of the {store.scope} store are not searchable yet: {done.note}"
+        return self.index.note
+
+    def _tell(self, store: Store, now: Snapshot, *, partial: bool) -> None:
+        """Tell the listeners what differs from what this process knew of *store*."""
+        if not self._listeners:
+            return
+        before = self._known.get(store.key)
+        after = {path: stamp for path, stamp in {**(before or {}), **now}.items() if stamp != GONE} if partial else now
+        self._known[store.key] = after
+        changes = diff(before, after) if before is not None else None
+        if changes:
+            for listener in tuple(self._listeners):
+                listener(Event(store, changes))
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Have *listener* called when a refresh finds files that differ from what was known; return how to stop."""
+        if not self._listeners:
+            self._known = {store.key: store.scan().files for store in self.view.stores}
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            with suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return stop
+
+    def all(self, stores: Iterable[Store]) -> Sequence[str]:
+        """Refresh *stores*; return what the caller should know."""
+        return [note for note in dict.fromkeys(self.refresh(store) for store in stores) if note]
+
+    def path(self, store: Store, path: str) -> tuple[str, ...]:
+        """Refresh what is known to have changed; return what the caller should know."""
+        note = self.refresh(store, [path])
+        return (note,) if note else ()
+
+    def ask(self, ask: Callable[[], Answer]) -> Answer:
+        """Return what *ask* asks of the index; where that breaks, of the one that is built anew from the files."""
+        for attempt in range(3):
+            try:
+                return ask()
+            except IndexBroken as error:
+                if attempt == 1:
+                    self.index.abandon(str(error))
+                self.all(self.view.stores)
+        return ask()
+
+    def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Build the view's part of the index anew from the files; return how many memories it has.
+
+        Raises:
+            Busy: Another process holds the index for too long.
+        """
+        with suppress(IndexBroken):
+            self.index.forget([store.key for store in self.view.stores])
+        for store in self.view.stores:
+            self.refresh(store, seconds=float("inf"), progress=progress)
+        return sum(len(self.index.seen(store)) for store in self.view.stores)
