@@ -144,14 +144,14 @@ def set_value(config: Config, key: str, value: str, workspace: Path | None = Non
     _replace(config.path, tomlkit.dumps(document))
 
 
-def values(config: Config) -> dict[str, str | float]:
-    """Return each setting of `KEYS` as it holds."""
+def values(config: Config, workspace: Path) -> dict[str, str | float]:
+    """Return each setting of `KEYS` as it holds for *workspace*."""
     weights = {f"weights.{kind}": weight for kind, weight in config.weights.items()}
     limits = {
         "limits.regex_seconds": config.regex_seconds,
         "limits.search_refresh_seconds": config.search_refresh_seconds,
     }
-    return {"mode": config.mode, **weights, **limits}
+    return {"mode": config.mode_for(workspace)[0], **weights, **limits}
 
 
 def refuse_unknown(key: str) -> NoReturn:

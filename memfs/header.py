@@ -17,7 +17,7 @@ MAX_BYTES = 64 << 10
 _END = re.compile(r"^(?:---|\.\.\.)\r?$\n?", re.MULTILINE)
 _ITEM = r"[A-Za-z0-9][\w./+()-]*(?: [\w./+()-]+)*"
 _SIMPLE_LINE = re.compile(
-    r"([A-Za-z_][\w-]*):"
+    r"([A-Za-z_][\w-]{0,199}):"
     r"(?: +(?:([A-Za-z0-9](?:[!\"$-9;-~]|:(?=[!-~]))*(?: +(?:[!\"$-9;-~]|:(?=[!-~]))+)*)"
     rf"|(\[(?:{_ITEM}(?:, {_ITEM})*)?\])))?\r?\n",
     re.ASCII,
@@ -77,10 +77,12 @@ def read_simple(source: str, start: int) -> tuple[dict[str, Value], dict[str, Sp
     values: dict[str, Value] = {}
     spans: dict[str, Span] = {}
     position = 0
-    for number, found in enumerate(_SIMPLE_LINE.finditer(source)):
-        key, word, items = found.groups()
-        if found.start() != position or key in values:
+    # match, not finditer: that would look for the next simple line from each character of a long other one
+    for number in range(source.count("\n")):
+        found = _SIMPLE_LINE.match(source, position)
+        if found is None or found[1] in values:
             return None
+        key, word, items = found.groups()
         position = found.end()
         colon = found.end(1) + 1 + start
         group = found.lastindex or 1

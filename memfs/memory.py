@@ -49,9 +49,10 @@ IMPORTANT = 8
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CROCKFORD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 _WHEN = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?: ?(?:[Zz]|[+-]\d\d:?\d\d))?)?")
-_HEADING = re.compile(r"\s{0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*$")
+_HEADING = re.compile(r"\s{0,3}#{1,6}[ \t]+(.*)")
+_CLOSING = re.compile(r"(?:^|[ \t])#+$")
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
-_MARKERS = re.compile(r"^<{7}(?: .*)?\r?$.*?^={7}\r?$.*?^>{7}(?: .*)?\r?$", re.MULTILINE | re.DOTALL)
+_MARKERS = tuple(re.compile(rf"^{sign}{{7}}(?: .*)?\r?$", re.MULTILINE) for sign in "<=>")
 _WIKI_LINK = re.compile(r"\[\[([^\[\]\n|]{1,200})(?:\|[^\[\]\n]*)?\]\]")
 _LEADING_BLANK = re.compile(r"(?:[ \t]*\r?\n)*")
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -194,17 +195,16 @@ def parse(raw: bytes, path: str) -> Memory:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return unreadable(path, "not valid UTF-8", raw.count(b"\n", 0, error.start) + 1)
-    in_conflict = _MARKERS.search(text)
+    in_conflict = _conflict(text)
     try:
         found = header.read(text)
     except MalformedHeader as error:
         state: State = "conflict" if in_conflict else "malformed"
-        problem = _conflict(text, in_conflict) if in_conflict else Problem(error.line, error.reason)
-        return _plain(path, text, state, (problem,))
+        return _plain(path, text, state, (in_conflict or Problem(error.line, error.reason),))
     memory = _described(path, text[found.end :], found) if found else _plain(path, text, "ok", ())
     if not in_conflict:
         return memory
-    return memory._replace(state="conflict", problems=(*memory.problems, _conflict(text, in_conflict)))
+    return memory._replace(state="conflict", problems=(*memory.problems, in_conflict))
 
 
 def unreadable(path: str, reason: str, line: int = 0) -> Memory:
@@ -216,8 +216,15 @@ def unreadable(path: str, reason: str, line: int = 0) -> Memory:
     )
 
 
-def _conflict(text: str, found: re.Match[str]) -> Problem:
-    return Problem(text.count("\n", 0, found.start()) + 1, "conflict markers of git; both sides are searchable")
+def _conflict(text: str) -> Problem | None:
+    """Return where git's three markers stand below each other, in one pass each: a file may be full of them."""
+    first, position = -1, 0
+    for marker in _MARKERS:
+        found = marker.search(text, position)
+        if found is None:
+            return None
+        first, position = first if position else found.start(), found.end()
+    return Problem(text.count("\n", 0, first) + 1, "conflict markers of git; both sides are searchable")
 
 
 def _plain(path: str, body: str, state: State, problems: tuple[Problem, ...]) -> Memory:
@@ -239,8 +246,8 @@ def _title_of(body: str, path: str) -> str:
         if _FENCE.match(line):
             in_code = not in_code
             continue
-        if not in_code and (heading := _HEADING.match(line)) and heading[1]:
-            first = heading[1]
+        if not in_code and (heading := _HEADING.match(line)) and (words := _CLOSING.sub("", heading[1].rstrip())):
+            first = words
             break
         first = first or line.strip()
     title = " ".join(first.split()) or path.rpartition("/")[2].rpartition(".")[0]
@@ -317,7 +324,7 @@ class _Reader:
         value = self.values.get("importance", "")
         if value == "":
             return DEFAULT_IMPORTANCE
-        if isinstance(value, str) and re.fullmatch(r"\+?0*(?:[1-9]|10)", value):
+        if isinstance(value, str) and re.fullmatch(r"\+?0{0,9}(?:[1-9]|10)", value):
             return int(value)
         self.report("importance", "is not a whole number from 1 to 10")
         return DEFAULT_IMPORTANCE

@@ -115,10 +115,13 @@ class _Builder:
         items: list[tuple[int, int]] = []
         self.values[key.value], end = self._node(first, items)
         by, mark = self.start, key.start_mark
+        colon = self.source.find(":", key.end_mark.index, first.start_mark.index)
+        if colon < 0:
+            _refuse(key, "a key stands there without a colon")
         self.spans[key.value] = Span(
             mark.line + 2,
             mark.index + by,
-            self.source.index(":", key.end_mark.index) + 1 + by,
+            colon + 1 + by,
             first.start_mark.index + by,
             end + by,
             first.style in ("|", ">") if isinstance(first, yaml.ScalarEvent) else not first.flow_style,

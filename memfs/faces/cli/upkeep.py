@@ -155,19 +155,20 @@ def config_command(action: str, key: str | None, value: str | None, *, here: boo
     from memfs.faces.cli import compose
 
     opened = workspace()
-    settings = configuration.values(opened.config)
+    place = opened.view.workspace
+    settings = configuration.values(opened.config, place)
     if action in ("set", "unset"):
         if key is None or (action == "set") != (value is not None):
             raise Invalid("memfs config set KEY VALUE, or memfs config unset KEY.")
         if here and key != "mode":
             raise Invalid("Only the mode can be set for one workspace alone.")
-        own: Path | None = opened.view.workspace if here else None
+        own: Path | None = place if here else None
         configuration.set_value(opened.config, key, value or "", own)
-        settings = configuration.values(configuration.load())
+        settings = configuration.values(configuration.load(), place)
     elif action == "edit":
         opened.config.path.parent.mkdir(parents=True, exist_ok=True)
         compose.run_editor(opened.config.path)
-        settings = configuration.values(configuration.load())
+        settings = configuration.values(configuration.load(), place)
     if key is not None and key not in settings:
         configuration.refuse_unknown(key)
     shown = {key: settings[key]} if key else settings

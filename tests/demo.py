@@ -1,0 +1,128 @@
+"""The story of memfs, told by its own commands in temporary folders: `make demo`. Stops when a chapter is not true."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Story:
+    """Runs commands as a person would, printing each with its answer."""
+
+    def __init__(self, home: Path) -> None:
+        self.env = {key: value for key, value in os.environ.items() if not key.startswith(("MEMFS_", "CLAUDE_"))}
+        self.env.pop("WORKSPACE_MODE", None)
+        self.env |= {"HOME": str(home), "MEMFS_HOME": str(home / ".memory"), "PYTHONPATH": str(CHECKOUT)}
+        self.env |= {"MEMFS_CACHE": str(home / "cache"), "MEMFS_STATE": str(home / "state")}
+
+    def chapter(self, title: str) -> None:
+        """Print a heading."""
+        print(f"\n\033[1m{title}\033[0m" if sys.stdout.isatty() else f"\n{title}")
+
+    def memfs(self, folder: Path, *words: str) -> str:
+        """Run memfs in *folder*, show it, and return what it printed."""
+        shown = " ".join(f'"{word}"' if " " in word else word for word in words)
+        print(f"  {folder.name}$ memfs {shown}")
+        done = subprocess.run(
+            [sys.executable, "-m", "memfs", *words],
+            cwd=folder, env=self.env, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        for line in (done.stdout + done.stderr).strip().splitlines():
+            print(f"      {line.replace(str(folder.parent), '~')}")
+        return done.stdout
+
+    def ask(self, folder: Path, *words: str) -> dict[str, list[dict[str, str]]]:
+        """Return what memfs answers as JSON, without showing it."""
+        command = [sys.executable, "-m", "memfs", *words, "--json"]
+        done = subprocess.run(command, cwd=folder, env=self.env, capture_output=True, text=True, check=True)
+        answer: dict[str, list[dict[str, str]]] = json.loads(done.stdout)
+        return answer
+
+    def holds(self, fact: str, *, true: bool) -> None:
+        """Print *fact* with a tick, or stop."""
+        print(f"  {'✓' if true else '✗'} {fact}")
+        if not true:
+            sys.exit(f"demo: this should hold and does not: {fact}")
+
+
+def titles(story: Story, folder: Path, *words: str) -> list[str]:
+    """Return the titles of a search's hits."""
+    return [hit["title"] for hit in story.ask(folder, "search", *words)["hits"]]
+
+
+def file_of(story: Story, folder: Path, memory: str) -> Path:
+    """Return where a memory lies."""
+    return Path(str(story.ask(folder, "get", memory)["path"]))
+
+
+def tell(home: Path) -> None:
+    """Tell the whole story in folders below *home*."""
+    story = Story(home)
+    shop, blog = home / "shop", home / "blog"
+    shop.mkdir()
+    blog.mkdir()
+
+    story.chapter("1. A memory is a markdown file, saved in two scopes")
+    story.memfs(shop, "config", "set", "mode", "hybrid", "--here")
+    story.memfs(shop, "save", "The database is Postgres; ids are ULIDs.", "--title", "Database of the shop",
+                "--type", "decision", "--importance", "8", "--tag", "db")  # fmt: skip
+    shared = ("The database is Postgres; ids are serial.", "--title", "Database of any project", "--global")
+    story.memfs(shop, "save", *shared)
+    print()
+    file = file_of(story, shop, "Database of the shop")
+    for line in file.read_text().splitlines():
+        print(f"      {line}")
+
+    story.chapter("2. One search over both: the project's own comes before what is shared")
+    story.memfs(shop, "search", "database ids")
+    hits = story.ask(shop, "search", "database", "ids")["hits"]
+    story.holds("the workspace's memory is ranked before the global one", true=hits[0]["scope"] == "workspace")
+
+    story.chapter("3. Edit the file in any editor: the very next search knows")
+    file.write_text(file.read_text().replace("ids are ULIDs", "ids are ULIDs, never serial integers"))
+    print(f"  (an editor adds “never serial integers” to {file.name})")
+    story.memfs(shop, "search", "serial integers")
+    story.holds("the edit was found", true=titles(story, shop, "serial", "integers")[:1] == ["Database of the shop"])
+
+    story.chapter("4. Moving a memory to another scope is moving a file: by memfs, or by mv")
+    story.memfs(shop, "move", "Database of the shop", "--to", "global")
+    by_memfs = story.ask(shop, "get", "Database of the shop")
+    story.memfs(shop, "undo")
+    target = home / ".memory" / "global" / file.name
+    print(f"  shop$ mv .memory/{file.name} ~/.memory/global/")
+    file.rename(target)
+    by_mv = story.ask(shop, "get", "Database of the shop")
+    same = [by_memfs[key] == by_mv[key] for key in ("id", "scope", "path", "digest")]
+    story.holds("both ways lead to the same file, id and scope", true=all(same))
+
+    story.chapter("5. A project sees its own memories alone, until you say otherwise")
+    story.memfs(blog, "status")
+    story.memfs(blog, "search", "postgres")
+    story.holds("the isolated project sees nothing of the other", true=titles(story, blog, "postgres") == [])
+
+    story.chapter("6. memfs's own decisions are memories too")
+    copy = home / "memfs"
+    copy.mkdir()
+    (copy / ".memory").mkdir()
+    for memory in (CHECKOUT / ".memory").glob("*.md"):
+        (copy / ".memory" / memory.name).write_bytes(memory.read_bytes())
+    story.memfs(copy, "search", "why is there no lock file", "-n", "2")
+    found = titles(story, copy, "lock", "file")
+    story.holds("this project's own memory answers", true=bool(found))
+    print("\nThat is all: files, found at once. `memfs --help` tells the rest.")
+
+
+def main() -> None:
+    """Tell the story in a temporary folder."""
+    with tempfile.TemporaryDirectory(prefix="memfs-demo-") as folder:
+        tell(Path(folder).resolve())
+
+
+if __name__ == "__main__":
+    main()
