@@ -20,6 +20,8 @@ from itertools import islice
 from pathlib import Path
 
 from memfs import memory
+from memfs.values import Value
+from memfs.words import IRREGULAR
 
 SEED = 20_261_121
 FIRST_DAY = datetime(2024, 11, 1, tzinfo=UTC)
@@ -28,14 +30,19 @@ DAYS = 730
 SHORTEST, LONGEST = 40, 200
 """Words of a body."""
 
-FUNCTION_WORDS = """
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text.split()))
+
+
+FUNCTION_WORDS = _words("""
 the to a of and in is it that for on with be as are this not by from or we at when so if an but was can only
 has do will which before after because have must should all then into per no than they no longer does its our
 each out up one until never always there also any both more you without same where while again been just still
-""".split()
+""")
 """Every second or third word of a text."""
 
-TOPIC_WORDS = """
+TOPIC_WORDS = _words("""
 test error user data file request server client key build code table run query service value time cache deploy
 version change type name default set token check message call line job read write start field order list fix
 config update page path log model module state api index event package release worker rule branch limit memory
@@ -64,9 +71,9 @@ election heartbeat lease epoch checkpoint watermark offset producer consumer bro
 orchestrator scheduler executor operator task dependency graph edge vertex tree leaf root branch depth breadth
 iterator generator coroutine future promise callback closure decorator descriptor metaclass protocol interface
 trait struct enum union variant tuple record mapping array slice string integer float boolean null option result
-""".split()
+""")
 
-OTHER_WORDS = """
+OTHER_WORDS = _words("""
 small large slow fast old new first last main shared local remote public private internal external stable
 broken empty missing duplicate stale fresh wrong right strict loose safe unsafe simple hard easy cheap costly
 whole partial single double nested flat deep wide narrow short long early late daily weekly monthly yearly
@@ -81,9 +88,9 @@ question answer topic subject summary detail chapter section paragraph sentence 
 place corner side middle edge top bottom left front behind above below inside outside near far between across
 reasonable careful quiet loud obvious subtle strange familiar boring exciting painful harmless dangerous
 roughly exactly nearly hardly mostly partly fully twice once often seldom sometimes usually eventually
-""".split()
+""")
 
-VERBS = """
+VERBS = _words("""
 add remove move copy rename replace keep drop skip ignore allow deny accept reject send receive fetch push pull
 store save delete create destroy open close begin finish stop pause resume restart reload refresh rebuild
 compile link install upgrade downgrade pin bump publish announce document explain describe mention note remember
@@ -95,25 +102,25 @@ encrypt sign trust revoke rotate expire renew extend shrink grow scale tune thro
 enable disable toggle guard fence isolate share lend borrow own assign claim release return yield await spawn
 kill signal attach detach mount unmount bind listen route forward drain flush sync commit rebase squash
 cherry bisect blame stash clone fork fetch tag sign ship roll freeze thaw stage promote retire deprecate
-""".split()
+""")
 
-TAGS = """
+TAGS = _words("""
 postgres redis kafka docker kubernetes terraform aws ci deploy release testing flaky performance memory latency
 security auth oauth privacy billing payments orders search frontend css react typescript python rust golang sql
 migrations backup monitoring logging tracing incident runbook onboarding convention style docs api rest graphql
 grpc webhooks email i18n accessibility mobile build packaging dependencies git review architecture decision
 gotcha workaround tooling editor
-""".split()
+""")
 
-_VERBS = """get set find load save parse build make create update delete remove check verify fetch send handle
-render resolve apply merge split encode decode open close start stop retry flush lock release""".split()
-_NOUNS = """user order session token cache index query schema table row column file path store config request
+_VERBS = _words("""get set find load save parse build make create update delete remove check verify fetch send handle
+render resolve apply merge split encode decode open close start stop retry flush lock release""")
+_NOUNS = _words("""user order session token cache index query schema table row column file path store config request
 response header body event message queue job worker batch page view model field value key name type state error
-client server socket stream buffer node tree graph account invoice payment cart price tag label snapshot""".split()
-_FOLDERS = "src lib app core api db web tests scripts internal services handlers models utils infra docs".split()
-_SUFFIXES = "py ts rs go sql yaml toml tsx sh".split()
-_ERRORS = "CONN AUTH TIMEOUT LIMIT STATE PARSE IO LOCK QUOTA SCHEMA CACHE ROUTE".split()
-_CAUSES = "RESET REFUSED EXPIRED EXCEEDED INVALID MISSING CLOSED STALE DENIED OVERFLOW".split()
+client server socket stream buffer node tree graph account invoice payment cart price tag label snapshot""")
+_FOLDERS = _words("src lib app core api db web tests scripts internal services handlers models utils infra docs")
+_SUFFIXES = _words("py ts rs go sql yaml toml tsx sh")
+_ERRORS = _words("CONN AUTH TIMEOUT LIMIT STATE PARSE IO LOCK QUOTA SCHEMA CACHE ROUTE")
+_CAUSES = _words("RESET REFUSED EXPIRED EXCEEDED INVALID MISSING CLOSED STALE DENIED OVERFLOW")
 _POOL = 6_000
 """Identifiers that memories share; others are one memory's own."""
 _TYPE_WEIGHTS = (6, 30, 3, 16, 14, 8, 10, 6, 12, 5)
@@ -142,7 +149,7 @@ class Note:
 
     def raw(self) -> bytes:
         """Return its file's bytes, in memfs's format."""
-        values: dict[str, memory.Value] = {
+        values: dict[str, Value] = {
             "id": self.id,
             "title": self.title,
             "type": self.type,
@@ -183,29 +190,58 @@ class _Zipf:
         return rng.choices(self.words, cum_weights=self.weights, k=count)
 
 
-def notes(count: int, seed: int = SEED) -> Iterator[Note]:
-    """Yield *count* notes; a larger corpus begins with the smaller one."""
-    rng = random.Random(seed)
-    function, content = _Zipf(FUNCTION_WORDS), _Zipf(_vocabulary(rng))
-    pool = _Zipf([_identifier(rng) for _ in range(_POOL)])
-    tags = _Zipf(TAGS)
-    for _ in range(count):
-        own_words = content.draw(rng, 8)
-        own_identifiers = [*pool.draw(rng, 2), _identifier(rng)]
-        pieces = _pieces(rng, function, content, pool, own_words, own_identifiers)
-        title = _title(rng, function, [*own_words[:3], *content.draw(rng, 3)])
+class _Writer:
+    """Makes up notes with *rng*: what they share, and what each of them is about."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.small = _Zipf(FUNCTION_WORDS)
+        self.content = _Zipf(_vocabulary(rng))
+        self.pool = _Zipf([_identifier(rng) for _ in range(_POOL)])
+        self.tags = _Zipf(TAGS)
+
+    def note(self) -> Note:
+        rng = self.rng
+        words = self.content.draw(rng, 8)
+        identifiers = [*self.pool.draw(rng, 2), _identifier(rng)]
         created = FIRST_DAY + timedelta(seconds=rng.randrange(DAYS * 86_400))
-        yield Note(
+        return Note(
             id="01" + "".join(rng.choices(_CROCKFORD, k=24)),
-            title=title,
+            title=self._title([*words[:3], *self.content.draw(rng, 3)]),
             type=rng.choices(memory.TYPES, _TYPE_WEIGHTS)[0],
             importance=rng.choices(range(1, 11), _IMPORTANCE_WEIGHTS)[0],
-            tags=tuple(dict.fromkeys(tags.draw(rng, rng.randint(0, 4)))),
+            tags=tuple(dict.fromkeys(self.tags.draw(rng, rng.randint(0, 4)))),
             created=memory.format_time(created),
-            body=_body(rng, pieces, frozenset(own_identifiers)),
-            words=tuple(dict.fromkeys(own_words)),
-            identifiers=tuple(own_identifiers),
+            body=_body(rng, self._pieces(words, identifiers), frozenset(identifiers)),
+            words=tuple(dict.fromkeys(words)),
+            identifiers=tuple(identifiers),
         )
+
+    def _title(self, words: list[str]) -> str:
+        chosen = words[: self.rng.randint(3, 6)]
+        chosen.insert(self.rng.randint(1, 2), self.small.draw(self.rng, 1)[0])
+        return " ".join(chosen).capitalize()
+
+    def _pieces(self, words: Sequence[str], identifiers: Sequence[str]) -> list[str]:
+        """Return the words of one body: two in five say nothing, one in twelve is an identifier."""
+        rng = self.rng
+        count = round(rng.triangular(SHORTEST, LONGEST, 80))
+        kinds = rng.choices("scoip", (40, 34, 18, 5, 3), k=count)
+        sources = {
+            "s": iter(self.small.draw(rng, kinds.count("s"))),
+            "c": iter(self.content.draw(rng, kinds.count("c"))),
+            "o": iter(rng.choices(words, k=kinds.count("o"))),
+            "i": iter(rng.choices(identifiers, k=kinds.count("i"))),
+            "p": iter(self.pool.draw(rng, kinds.count("p"))),
+        }
+        return [next(sources[kind]) for kind in kinds]
+
+
+def notes(count: int, seed: int = SEED) -> Iterator[Note]:
+    """Yield *count* notes; a larger corpus begins with the smaller one."""
+    writer = _Writer(random.Random(seed))
+    for _ in range(count):
+        yield writer.note()
 
 
 def write(folder: Path, corpus: Iterable[Note]) -> Written:
@@ -244,13 +280,19 @@ def questions(corpus: Sequence[Note], count: int, seed: int = SEED) -> list[Ques
 
 def _vocabulary(rng: random.Random) -> list[str]:
     """Return some 2,300 content words in no order of meaning; words as such before those with endings."""
-    plain = list(dict.fromkeys([*TOPIC_WORDS, *VERBS, *OTHER_WORDS]))
+    plain = list(dict.fromkeys((*TOPIC_WORDS, *VERBS, *OTHER_WORDS)))
     common, rare = plain[:200], plain[200:]
-    rare += [_plural(word) for word in dict.fromkeys(TOPIC_WORDS)]
-    rare += [form for verb in VERBS for form in (f"{verb}s", f"{_before_vowel(verb)}ed", f"{_before_vowel(verb)}ing")]
+    rare += [_plural(word) for word in TOPIC_WORDS]
+    rare += [form for verb in VERBS for form in _forms(verb)]
     rng.shuffle(common)
     rng.shuffle(rare)
     return list(dict.fromkeys([*common, *rare]))
+
+
+def _forms(verb: str) -> tuple[str, ...]:
+    """Return *verb* as it stands behind `it`, `was` and `is`."""
+    past = IRREGULAR.get(verb, (f"{_before_vowel(verb)}ed",))
+    return _plural(verb), *past, f"{_before_vowel(verb)}ing"
 
 
 def _plural(word: str) -> str:
@@ -268,7 +310,7 @@ def _before_vowel(verb: str) -> str:
 
 
 def _identifier(rng: random.Random) -> str:
-    """Return something that only a program would be called: a function, a path, an error, a version."""
+    """Return something that only a program would be called: a function, a path, an error, a version, a commit."""
     verb, noun, other = rng.choice(_VERBS), rng.choice(_NOUNS), rng.choice(_NOUNS)
     number = rng.randrange(1, 1_000)
     source = f"{rng.choice(_FOLDERS)}/{noun}/{other}_{verb}.{rng.choice(_SUFFIXES)}"
@@ -285,31 +327,10 @@ def _identifier(rng: random.Random) -> str:
         f"v{rng.randrange(6)}.{rng.randrange(30)}.{rng.randrange(12)}",
         f"--{verb}-{noun}",
         f"{noun}.{other}.{verb}",
+        f"{rng.randrange(1 << 28):07x}",
+        f"{rng.choice(('API', 'WEB', 'OPS'))}-{rng.randrange(9_000)}",
     )
     return rng.choice(makers)
-
-
-def _pieces(
-    rng: random.Random, function: _Zipf, content: _Zipf, pool: _Zipf, own_words: Sequence[str], own: Sequence[str]
-) -> list[str]:
-    """Return the words of one body: two in five say nothing, one in twelve is an identifier."""
-    count = round(rng.triangular(SHORTEST, LONGEST, 80))
-    kinds = rng.choices("fcoip", (40, 34, 18, 5, 3), k=count)
-    sources = {
-        "f": iter(function.draw(rng, kinds.count("f"))),
-        "c": iter(content.draw(rng, kinds.count("c"))),
-        "o": iter(rng.choices(own_words, k=kinds.count("o"))),
-        "i": iter(rng.choices(own, k=kinds.count("i"))),
-        "p": iter(pool.draw(rng, kinds.count("p"))),
-    }
-    return [next(sources[kind]) for kind in kinds]
-
-
-def _title(rng: random.Random, function: _Zipf, words: list[str]) -> str:
-    chosen = words[: rng.randint(3, 6)]
-    small = function.draw(rng, 2)
-    chosen.insert(rng.randint(1, 2), small[0])
-    return " ".join(chosen).capitalize()
 
 
 def _body(rng: random.Random, words: Sequence[str], own: frozenset[str]) -> str:

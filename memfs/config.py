@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import NoReturn
 
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
+from memfs.errors import StorageFailed
 
 MODES = ("isolated", "global", "hybrid")
 DEFAULT_WEIGHTS = {"workspace": 1.0, "group": 0.95, "global": 0.9}
@@ -120,23 +122,30 @@ def set_value(config: Config, key: str, value: str, workspace: Path | None = Non
         workspace: Set `mode` for this workspace alone.
 
     Raises:
-        Invalid: The key is unknown, or the value does not fit it.
+        Invalid: The key is unknown or not one workspace's to set, or the value does not fit it.
         BadConfig: The file is broken, so nothing is written.
+        StorageFailed: It cannot be written.
     """
     import tomlkit
 
     if key not in KEYS:
         refuse_unknown(key)
+    if workspace and key != "mode":
+        raise Invalid(f"{key} holds for every workspace; only mode can be set for one.")
     new: str | float = _checked(key, value) if value else value
     try:
-        text = config.path.read_text(encoding="utf-8") if config.path.exists() else ""
+        text = config.path.read_bytes().decode() if config.path.exists() else ""
         document = tomlkit.parse(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadConfig(f"{config.path} cannot be read ({error}); mend it first, nothing was written.") from error
     parts = ["workspaces", str(workspace), key] if workspace else key.split(".")
     table: Any = document
     for part in parts[:-1]:
+        if not value and part not in table:
+            return
         table = table.setdefault(part, tomlkit.table())
+        if not isinstance(table, dict):
+            raise BadConfig(f"{config.path} has no table where `{part}` stands; mend it first, nothing was written.")
     if value:
         table[parts[-1]] = new
     else:
@@ -183,13 +192,21 @@ def _checked(key: str, value: str) -> str | float:
 
 
 def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f".config-{os.getpid()}.tmp")
-    with temp.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temp.replace(path)
+    path = Path(os.path.realpath(path))  # a link into a folder of dotfiles stays one
+    temp = path.with_name(f".config-{os.urandom(4).hex()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temp.open("wb") as file:
+            if path.exists():
+                temp.chmod(path.stat().st_mode & 0o777)
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temp.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temp.unlink()
+        raise StorageFailed.of(error, path, "write") from error
 
 
 def _user_home(env: Mapping[str, str]) -> Path:
@@ -218,7 +235,7 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
 
     try:
         said = tomllib.loads(raw.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         return {}, (f"{path} is not valid TOML ({error}); the defaults hold until it is mended.",)
     version = said.get("format", FORMAT_VERSION)
     if isinstance(version, int) and version > FORMAT_VERSION:

@@ -126,7 +126,12 @@ BARE = frozenset({"id", "importance", "created", "updated", "expires", "pinned"}
 
 def line(key: str, value: Value) -> str:
     """Return the header line for *key* and *value*, without a line end."""
-    return f"{key}: {value if key in BARE else render(value)}"
+    return f"{key}: {_shown(key, value)}"
+
+
+def _shown(key: str, value: Value, *, inside: bool = False) -> str:
+    bare = key in BARE and isinstance(value, str) and not value.startswith("-")
+    return str(value) if bare else render(value, inside=inside)
 
 
 def patch(text: str, header: Header | None, changes: Mapping[str, Value | None], order: tuple[str, ...]) -> str:
@@ -142,14 +147,16 @@ def patch(text: str, header: Header | None, changes: Mapping[str, Value | None],
         Invalid: The header is written in a form in which the change cannot be made safely.
     """
     newline = newline_of(text)
-    added = [key for key in order if changes.get(key) is not None and not (header and key in header.values)]
-    lines = "".join(line(key, changes[key] or "") + "\n" for key in added)
+    new_keys = [key for key in order if not (header and key in header.values)]
+    added = {key: value for key in new_keys if (value := changes.get(key)) is not None}
+    lines = "".join(line(key, value) + "\n" for key, value in added.items())
     if header is None:
         return f"---\n{lines}---\n\n".replace("\n", newline) + text if added else text
     edits = [(header.last, header.last, lines)] if lines else []
     for key, value in changes.items():
         if key in header.values and value != header.values[key]:
-            edits += _edits(text, header.spans[key], header.values[key], key, value)
+            shown = "" if value is None else _shown(key, value, inside=header.flow)
+            edits += _edits(text, header.spans[key], header.values[key], value, shown)
     if header.flow and (added or None in changes.values()):
         raise Invalid("The header is one `{…}`; write it as `key: value` lines to add or remove keys.")
     new = text
@@ -178,8 +185,8 @@ def _verify(new: str, header: Header, changes: Mapping[str, Value | None]) -> No
 Edit = tuple[int, int, str]
 
 
-def _edits(text: str, span: Span, old: Value, key: str, new: Value | None) -> list[Edit]:
-    """Return the replacements that turn the value at *span* from *old* into *new*."""
+def _edits(text: str, span: Span, old: Value, new: Value | None, shown: str) -> list[Edit]:
+    """Return the replacements that turn the value at *span* from *old* into *new*, on one line *shown*."""
     if new is None:
         return [(_line_start(text, span.key), _line_end(text, max(span.end, span.colon)), "")]
     if isinstance(old, list) and isinstance(new, list) and span.items:
@@ -190,7 +197,6 @@ def _edits(text: str, span: Span, old: Value, key: str, new: Value | None) -> li
             if len(kept) == len(old):
                 behind = span.items[-1][1]
                 return [(behind, behind, "".join(f", {render(item, inside=True)}" for item in new[len(kept) :]))]
-    shown = str(new) if key in BARE else render(new)
     if span.block:
         rest = _line_end(text, span.colon)
         return (

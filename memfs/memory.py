@@ -52,7 +52,7 @@ _WHEN = re.compile(r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:
 _HEADING = re.compile(r"\s{0,3}#{1,6}[ \t]+(.*)")
 _CLOSING = re.compile(r"(?:^|[ \t])#+$")
 _FENCE = re.compile(r"\s{0,3}(```|~~~)")
-_MARKERS = tuple(re.compile(rf"^{sign}{{7}}(?: .*)?\r?$", re.MULTILINE) for sign in "<=>")
+_MARKERS = tuple(re.compile(line, re.MULTILINE) for line in (r"^<{7}(?: .*)?\r?$", r"^={7}\r?$", r"^>{7}(?: .*)?\r?$"))
 _WIKI_LINK = re.compile(r"\[\[([^\[\]\n|]{1,200})(?:\|[^\[\]\n]*)?\]\]")
 _LEADING_BLANK = re.compile(r"(?:[ \t]*\r?\n)*")
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -181,7 +181,7 @@ def parse_time(text: str) -> datetime:
 
 def format_time(when: datetime) -> str:
     """Return *when* as RFC 3339 in UTC, to the second."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return when.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def parse(raw: bytes, path: str) -> Memory:
@@ -384,8 +384,11 @@ def patch(raw: bytes, memory: Memory, changes: Mapping[str, Value | None], body:
         body: The new body, or None to leave it.
 
     Raises:
-        Invalid: A value does not fit its key, or the result would not read back as what was asked for.
+        Invalid: The memory is not ok, a value does not fit its key, or the result would not read back as what was
+            asked for.
     """
+    if memory.state != "ok":
+        raise Invalid(f"A memory that is {memory.state} is never rewritten; mend it in an editor first.")
     check(changes)
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     text = raw[len(mark) :].decode()
@@ -393,11 +396,13 @@ def patch(raw: bytes, memory: Memory, changes: Mapping[str, Value | None], body:
         start = memory.header.end if memory.header else 0
         old = text[start:]
         blank = _LEADING_BLANK.match(old)
+        newline, kept = header.newline_of(text), trim(old)
         lead = old[: blank.end()] if blank else ""
-        tail = old[len(lead) + len(trim(old)) :] if trim(old) else "\n"
-        newline = header.newline_of(text)
+        tail = old[len(lead) + len(kept) :] if kept else newline
+        if start and not (kept or lead):
+            lead = newline
         new = trim(body).replace("\r\n", "\n").replace("\n", newline)
-        text = text[:start] + (lead or (newline if start else "")) + new + tail
+        text = text[:start] + lead + new + tail
     return _verified(header.patch(text, memory.header, changes, KEYS), mark, body)
 
 

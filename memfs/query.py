@@ -21,12 +21,13 @@ MAX_CHARACTERS = 1_000
 MAX_WORDS = 64
 """Different words that a question may have; more are left out."""
 
-_TOKEN = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]\S*))')
+_TOKEN = re.compile(r'(?P<minus>(?:-(?!-))?)(?:(?P<key>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]\S*))')
 _WORD = re.compile(r"[^\W_]+")
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?(.+)")
 _RANGE = re.compile(r"(.+?)\.\.(.+)")
 _LISTS = {"tag": "tags", "type": "types", "scope": "scopes", "channel": "channels", "category": "categories"}
 _TIMES = ("created", "updated")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Bounds = tuple[int | None, int | None]
 """Lowest and highest value, both inclusive; None where open."""
@@ -112,10 +113,10 @@ def parse(text: str, base: Filters = NO_FILTERS) -> Query:
         if filtered is not None:
             wanted, unwanted = (wanted, filtered) if minus else (filtered, unwanted)
             continue
-        run = tuple(words_of(value if quoted is not None else token[0]))
+        run = tuple(words_of(token[0]))
         if not run:
             continue
-        if minus and not key:
+        if minus:
             excluded.append(run)
         elif quoted is not None and not key:
             phrases.append(run)
@@ -132,6 +133,8 @@ def parse(text: str, base: Filters = NO_FILTERS) -> Query:
 
 def _add_filter(filters: Filters, key: str, value: str, notes: list[str]) -> Filters | None:
     """Return *filters* with `key:value`, or None when that is no filter."""
+    if not value.strip():
+        return None
     if key in _LISTS:
         field = _LISTS[key]
         both: dict[str, Any] = {field: (*getattr(filters, field), value)}
@@ -178,18 +181,22 @@ def _milliseconds(text: str) -> tuple[int, int]:
     """Return the first and last millisecond of a time (itself), a day, a month `2026-01` or a year `2026`."""
     if found := re.fullmatch(r"(\d{4})(?:-(\d\d))?", text):
         first = datetime(int(found[1]), int(found[2] or 1), 1, tzinfo=UTC)
-        nearly = first + timedelta(days=31 if found[2] else 366)
-        after = nearly.replace(day=1) if found[2] else nearly.replace(month=1, day=1)
+        longest = timedelta(days=31 if found[2] else 366)
     else:
         first = parse_time(text)
-        day = len(text) == len("2026-01-31")
-        after = first + (timedelta(days=1) if day else timedelta(milliseconds=1))
+        longest = timedelta(days=1) if len(text) == len("2026-01-31") else timedelta(milliseconds=1)
+    try:
+        after = first + longest
+    except OverflowError:  # the end of the year 9999, which is the end of time
+        return to_milliseconds(first), to_milliseconds(datetime.max.replace(tzinfo=UTC))
+    if found:
+        after = after.replace(day=1) if found[2] else after.replace(month=1, day=1)
     return to_milliseconds(first), to_milliseconds(after) - 1
 
 
 def to_milliseconds(when: datetime) -> int:
     """Return *when* in whole milliseconds since the epoch."""
-    return int(when.timestamp() * 1000)
+    return (when - _EPOCH) // timedelta(milliseconds=1)
 
 
 def ago(text: str, now: datetime) -> str:

@@ -90,10 +90,10 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
     home = os.path.realpath(config.home)
     for folder in (here, *here.parents):
         store = folder / FOLDER
-        if os.path.lexists(store) and (store.is_dir() or store.is_symlink()) and os.path.realpath(store) != home:
+        if (os.path.islink(store) or os.path.isdir(store)) and os.path.realpath(store) != home:
             return folder
     for folder in (here, *here.parents):
-        if (folder / ".git").exists():
+        if os.path.exists(folder / ".git"):
             return folder
     return here
 

@@ -20,10 +20,13 @@ from memfs.changes import pack
 from memfs.changes import unpack
 
 SEAL = "seal.json"
+LOG = ".seen"
 CONTENTS = "meta.json"
 """Tantivy's table of contents, replaced at each commit."""
 COMPACT_BYTES = 1 << 16
-"""A log is written anew when what was appended is longer than this and than its first block."""
+"""A log is written anew when it is longer than this, and than about twice what it has to say."""
+HEAD_BYTES = 256
+"""More than a block's first line takes."""
 
 
 class Seen:
@@ -31,17 +34,18 @@ class Seen:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._logs: dict[str, tuple[int, int, Snapshot]] = {}
+        self._logs: dict[str, tuple[bytes, int, Snapshot]] = {}
 
     def of(self, key: str) -> Snapshot:
         """Return what the index holds of the store *key*; reads only what was appended since the last call."""
-        inode, size, entries = self._logs.get(key, (0, 0, {}))
+        known, size, entries = self._logs.get(key, (b"", 0, {}))
         try:
-            with (self.folder / f"{key}.seen").open("rb") as file:
-                about = os.fstat(file.fileno())
-                if (about.st_ino, about.st_size) == (inode, size):
+            with (self.folder / f"{key}{LOG}").open("rb") as file:
+                length = os.fstat(file.fileno()).st_size
+                first = file.readline(HEAD_BYTES)
+                if (first, length) == (known, size):
                     return entries
-                if about.st_ino != inode or about.st_size < size:
+                if first != known or length < size:
                     size, entries = 0, {}
                 file.seek(size)
                 news, read = unpack(file.read())
@@ -49,39 +53,46 @@ class Seen:
             self._logs.pop(key, None)
             return {}
         entries = _present({**entries, **news}) if entries else _present(news)
-        self._logs[key] = (about.st_ino, size + read, entries)
+        self._logs[key] = (first, size + read, entries)
         return entries
 
     def add(self, key: str, entries: Mapping[str, Stamp]) -> None:
         """Record *entries* (`GONE`: no longer there) for the store *key*; the index's lock is held."""
         before = self.of(key)
-        path = self.folder / f"{key}.seen"
-        inode, size, _ = self._logs.get(key, (0, 0, {}))
+        path = self.folder / f"{key}{LOG}"
+        first, size, _ = self._logs.get(key, (b"", 0, {}))
         now = _present({**before, **entries})
         block = pack(entries)
         if size + len(block) > COMPACT_BYTES and size + len(block) > 2 * 80 * len(now):
-            block, size = pack(now), 0
+            size = 0
         if size:
             with path.open("r+b") as file:
                 file.truncate(size)
                 file.seek(size)
                 file.write(block)
         else:
+            # a label of its own tells readers a log written anew from one that grew: inodes are given out again
+            block = pack(now, os.urandom(6).hex())
+            first = block[: block.index(b"\n") + 1]
             temp = path.with_suffix(".new")
             temp.write_bytes(block)
             temp.replace(path)
-            inode = path.stat().st_ino
-        self._logs[key] = (inode, size + len(block), now)
+        self._logs[key] = (first, size + len(block), now)
+
+    def edition(self, key: str) -> bytes:
+        """Return what changes when the log of the store *key* was written anew, empty when there is none."""
+        self.of(key)
+        return self._logs.get(key, (b"", 0, {}))[0]
 
     def forget(self, key: str) -> None:
         """Drop the log of the store *key*."""
         self._logs.pop(key, None)
         with suppress(FileNotFoundError):
-            (self.folder / f"{key}.seen").unlink()
+            (self.folder / f"{key}{LOG}").unlink()
 
     def keys(self) -> list[str]:
         """Return the stores of which the index has seen anything."""
-        return [path.stem for path in self.folder.glob("*.seen")]
+        return [path.stem for path in self.folder.glob(f"*{LOG}")]
 
     def seal(self) -> None:
         """Record the index as whole; the last step of each commit, under the index's lock."""
@@ -96,7 +107,12 @@ class Seen:
             if seal["contents"] != self._checksum():
                 return False
             now = self._stamps()
-            return all(now.get(name, stamp) == stamp for name, stamp in seal["files"].items())
+            if {name for name in now if name.endswith(LOG)} - seal["files"].keys():
+                return False
+            # a file of Tantivy's that is gone was merged away, or opening the index finds it missing; a log never goes
+            return all(
+                now.get(name, None if name.endswith(LOG) else stamp) == stamp for name, stamp in seal["files"].items()
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return False
 
@@ -104,11 +120,11 @@ class Seen:
         return zlib.crc32((self.folder / CONTENTS).read_bytes())
 
     def _stamps(self) -> dict[str, list[int]]:
-        """Return size and modification time of each of the index's files that are written once."""
+        """Return size and modification time of each log, and of the index's files, which are written once."""
         stamps = {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name[0] != "." and not entry.name.endswith((".json", ".seen", ".new", ".lock")):
+                if entry.name[0] != "." and not entry.name.endswith((".json", ".new", ".lock")):
                     about = entry.stat()
                     stamps[entry.name] = [about.st_size, about.st_mtime_ns]
         return stamps

@@ -48,6 +48,7 @@ ANY = "any"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _TEMP_PREFIX, _TEMP_SUFFIX = ".memfs-", ".tmp"
+_LAST_NS = (1 << 63) - 1
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -127,8 +128,12 @@ class Store:
                     if not name.isascii() and not _encodable(name):
                         found.skipped[prefix + name] = "its name is not UTF-8"
                         continue
-                    with suppress(FileNotFoundError):
+                    try:
                         found.files[prefix + name] = _stamp(entry.stat(follow_symlinks=False))
+                    except FileNotFoundError:
+                        continue
+                    except OSError as error:  # a folder that may be listed and not entered
+                        found.skipped[prefix + name] = os.strerror(error.errno or 0)
         for name in folders:
             self._enter(folder, f"{prefix}{name}/", depth + 1, found)
 
@@ -250,8 +255,8 @@ class Store:
         folders, name = self._split(path)
         try:
             with self.lock(), self._folder(folders) as folder:
-                self._still(folder, name, path, self._expected(folder, name, path, expect))
-                os.unlink(name, dir_fd=folder)
+                old = self._expected(folder, name, path, expect) or self._read(folder, name, path)
+                self._take(folder, name, path, old)
                 os.fsync(folder)
         except FileNotFoundError as error:
             raise NotFound(path) from error
@@ -274,7 +279,8 @@ class Store:
                     other._bring(source, name, target, new_name, old.raw)
                     os.fsync(target)
                     try:
-                        self._leave(source, name, path, old)
+                        with suppress(FileNotFoundError):
+                            self._take(source, name, path, old)
                     except Changed:
                         # the edited file is the memory now; two files of one id would be none
                         os.unlink(new_name, dir_fd=target)
@@ -303,14 +309,23 @@ class Store:
                 with suppress(FileNotFoundError):
                     os.unlink(temp, dir_fd=target)
 
-    def _leave(self, folder: int, name: str, path: str, old: File) -> None:
-        """Remove the name that a move leaves behind, if the file is still the one that was moved."""
+    def _take(self, folder: int, name: str, path: str, old: File) -> None:
+        """Remove the file *name* if it is still *old*.
+
+        It is set aside before it is looked at: what an editor saves between a look and a removal would be lost.
+        """
+        aside = _temporary_name()
+        os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
+        now = _stamp(os.stat(aside, dir_fd=folder, follow_symlinks=False))
+        # a new name is a new change time
+        changed = now._replace(ctime_ns=0) != old.stamp._replace(ctime_ns=0)
+        if changed:
+            with suppress(FileExistsError):  # saved once more, and that is the newest
+                self._link(folder, aside, folder, name)
         with suppress(FileNotFoundError):
-            now = _stamp(os.stat(name, dir_fd=folder, follow_symlinks=False))
-            # its second name gave it another change time
-            if now._replace(ctime_ns=0) != old.stamp._replace(ctime_ns=0):
-                raise Changed(self.absolute(path), old.digest, "")
-            os.unlink(name, dir_fd=folder)
+            os.unlink(aside, dir_fd=folder)
+        if changed:
+            raise Changed(self.absolute(path), old.digest, "")
 
     def sweep(self, leftovers: list[str]) -> None:
         """Remove temporary files that no writer owns any more.
@@ -416,7 +431,7 @@ class Store:
 
         A *like* that lies in another folder, *like_in*, is what is copied: then its time is kept too.
         """
-        name = f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(6).hex()}{_TEMP_SUFFIX}"
+        name = _temporary_name()
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
         try:
             with os.fdopen(fd, "wb") as file:
@@ -467,6 +482,10 @@ def flock(fd: int, seconds: float, sentence: str) -> None:
             return
 
 
+def _temporary_name() -> str:
+    return f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(6).hex()}{_TEMP_SUFFIX}"
+
+
 def _encodable(name: str) -> bool:
     try:
         name.encode()
@@ -476,7 +495,8 @@ def _encodable(name: str) -> bool:
 
 
 def _stamp(about: os.stat_result) -> Stamp:
-    return Stamp(about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino)
+    # an archive may name any time: what is before 1678 or after 2262 counts as then, in 64 bits
+    return Stamp(about.st_size, max(-_LAST_NS, min(about.st_mtime_ns, _LAST_NS)), about.st_ctime_ns, about.st_ino)
 
 
 def _copy_attributes(folder: int, name: str, fd: int) -> None:

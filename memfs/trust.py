@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
+
+from memfs.errors import Invalid
+from memfs.errors import StorageFailed
 
 TRUSTED = "trusted"
 """The file in the state folder that lists trusted workspaces, one path a line."""
@@ -38,11 +41,18 @@ _DETECTORS = (
 
 _HINT = re.compile(r"[A-Za-z0-9_+/=.-]{16,}|PRIVATE KEY")
 """Nothing shorter is a secret that a detector knows, so most texts never load the detectors."""
+_PIECE, _OVERLAP = 2_048, 1_024
+"""Characters of a long line that detectors, some of which try again from each, get at once; tokens are shorter."""
 
 
 def inert(text: str) -> str:
     r"""Return *text* with every character that could steer a terminal or hide from a reader shown as `\u….`."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return _HIDDEN.sub(lambda found: ascii(found[0])[1:-1] if found[0] > "\xff" else f"\\u{ord(found[0]):04x}", text)
+
+
+def inert_json(text: str) -> str:
+    """Return the JSON *text* inert and saying the same: what is hidden in its strings stands there as JSON escapes."""
+    return _HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def inert_line(text: str) -> str:
@@ -61,9 +71,15 @@ def find_secrets(text: str) -> list[str]:
     for module, name in _DETECTORS:
         detector = getattr(import_module(f"detect_secrets.plugins.{module}"), name)()
         for number, line in lines:
-            if any(detector.analyze_string(line)):
+            if any(any(detector.analyze_string(piece)) for piece in _pieces(line)):
                 found[f"{detector.secret_type} in line {number}"] = None
     return list(found)
+
+
+def _pieces(line: str) -> list[str]:
+    """Return *line* in pieces of `_PIECE` characters, each of which begins with the last `_OVERLAP` before it."""
+    starts = range(0, max(len(line) - _OVERLAP, 1), _PIECE - _OVERLAP)
+    return [line[start : start + _PIECE] for start in starts]
 
 
 def is_trusted(state: Path, workspace: Path) -> bool:
@@ -76,15 +92,28 @@ def is_trusted(state: Path, workspace: Path) -> bool:
 
 
 def set_trusted(state: Path, workspace: Path, *, trusted: bool) -> None:
-    """Remember, or forget, that the user trusts *workspace*."""
+    """Remember, or forget, that the user trusts *workspace*.
+
+    Raises:
+        Invalid: Its path holds a line break, and would be more than one line of the list.
+        StorageFailed: The state folder cannot be written.
+    """
     path = state / TRUSTED
-    lines: list[bytes] = []
-    with suppress(FileNotFoundError):
-        lines = [line for line in path.read_bytes().split(b"\n") if line]
     place = os.fsencode(os.path.realpath(workspace))
-    kept = [line for line in lines if line != place] + ([place] if trusted else [])
-    if kept != lines:
+    if b"\n" in place:
+        raise Invalid("A folder with a line break in its path cannot be trusted; rename it first.")
+    if is_trusted(state, workspace) == trusted:
+        return
+    try:
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temp = path.with_name(f"{TRUSTED}.{os.getpid()}")
-        temp.write_bytes(b"".join(line + b"\n" for line in kept))
-        temp.replace(path)
+        if trusted:
+            # added in one write: of two processes that trust at once neither takes back what the other did
+            with path.open("ab", buffering=0) as file:
+                file.write(b"\n" + place + b"\n")
+        else:
+            kept = [line for line in path.read_bytes().split(b"\n") if line not in (b"", place)]
+            temp = path.with_name(f"{TRUSTED}.{os.urandom(4).hex()}")
+            temp.write_bytes(b"".join(line + b"\n" for line in kept))
+            temp.replace(path)
+    except OSError as error:
+        raise StorageFailed.of(error, path, "write") from error

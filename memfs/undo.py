@@ -21,6 +21,8 @@ VERSIONS = 50
 """Versions kept for each memory."""
 DAYS = 90
 """Days for which a version is kept."""
+HEAD_BYTES = 1 << 20
+"""Of the line of JSON at most: a title may fill a header of 64 KiB, and takes up to six times that as JSON."""
 
 Verb = Literal["save", "update", "move", "forget", "restore", "undo"]
 
@@ -70,7 +72,8 @@ class Journal:
         try:
             place.mkdir(parents=True, exist_ok=True, mode=0o700)
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(json.dumps(entry._asdict()).encode() + b"\n" + raw)
+                head = {**entry._asdict(), "bytes": len(raw)}
+                file.write(json.dumps(head).encode() + b"\n" + raw)
                 file.flush()
                 if entry.verb != "save":
                     os.fsync(file.fileno())
@@ -123,8 +126,13 @@ def new_version(now: float) -> str:
 
 
 def _read_entry(path: Path) -> Entry | None:
+    """Return the entry in the file *path*, if the file is whole: a power cut may have taken its end."""
     try:
         with path.open("rb") as file:
-            return Entry(**json.loads(file.readline(1 << 16)))
-    except (OSError, ValueError, TypeError):
+            head = file.readline(HEAD_BYTES)
+            said = json.loads(head)
+            whole = os.fstat(file.fileno()).st_size == len(head) + said.pop("bytes")
+            entry = Entry(**said)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+    return entry if whole and (entry.memory_id, entry.version) == (path.parent.name, path.stem) else None

@@ -92,6 +92,7 @@ class _Builder:
         self.spans: dict[str, Span] = {}
         self.flow = False
         self._depth = 0
+        self._closed: _Event = None
 
     def build(self) -> None:
         """Read the one mapping that a header is; an empty header is an empty one."""
@@ -150,6 +151,7 @@ class _Builder:
             if key.value == "<<" and key.implicit[0]:
                 _refuse(key, "merge keys (`<<`) are not read")
             yield key
+        self._closed = key
 
     def _node(self, event: _Event, items: list[tuple[int, int]]) -> tuple[Value, int]:
         """Return the value that begins with *event*, and the offset where its last character ends.
@@ -175,7 +177,8 @@ class _Builder:
             value = {}
             for key in self._keys(value):
                 value[key.value], end = self._node(self._next(), [])
-            end = self.source.index("}", end) + 1 if event.flow_style else end
+            # the one pair of `[a: b]` is a mapping too, and has no brace to end with
+            end = self._closed.end_mark.index if self._closed.end_mark.index > self._closed.start_mark.index else end
         self._depth -= 1
         return value, end
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.worlds import World
 from tests.worlds import new_world
+from tests.worlds import other_file_system
 from tests.worlds import within_deadline
+
+settings.register_profile("memfs", deadline=None)  # no test is about how long something takes
+settings.load_profile("memfs")
 
 OURS = ("MEMFS_", "WORKSPACE_MODE", "CLAUDE_PROJECT_DIR")
 TEST_SETTINGS = ("MEMFS_SOAK_SECONDS",)
@@ -41,3 +48,11 @@ def _no_thread_is_left() -> Iterator[None]:
 def world(tmp_path: Path) -> World:
     """Return a machine of the test's own, on which memfs was never used."""
     return new_world(tmp_path)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """Return an empty folder on another file system than the test's own, so that no rename leads there."""
+    folder = Path(tempfile.mkdtemp(prefix="memfs-test-", dir=other_file_system(tmp_path)))
+    yield folder
+    shutil.rmtree(folder)

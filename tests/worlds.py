@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
+
+import pytest
 
 from memfs import config as configuration
 from memfs.config import Config
@@ -23,6 +28,24 @@ DEADLINE_SECONDS = 60.0
 """After which a test gives up waiting; no test is about how long something takes."""
 SOAK_SECONDS = float(os.environ.get("MEMFS_SOAK_SECONDS", "60"))
 """How long each test marked `soak` goes on."""
+
+FAILING_CALLS = """
+import ctypes, errno, os, platform, struct
+CALLS = {
+    "x86_64": {"fsync": 74, "flock": 73, "linkat": 265},
+    "aarch64": {"fsync": 82, "flock": 32, "linkat": 37},
+}
+def fail(call, number):
+    # a filter of the kernel's: that one call returns an error, every other one goes on (linux/filter.h, seccomp(2))
+    call = CALLS[platform.machine()][call]
+    steps = [(0x20, 0, 0, 0), (0x15, 0, 1, call), (6, 0, 0, 0x50000 | number), (6, 0, 0, 0x7FFF0000)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
+    program = ctypes.create_string_buffer(struct.pack("H6xQ", len(steps), ctypes.addressof(code)))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program, 0, 0):
+        raise OSError(ctypes.get_errno(), "no filter to be had")
+"""
+"""The beginning of a script that then calls, for example, `fail("fsync", errno.EIO)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +105,16 @@ class World:
         """Return the workspace of *folder*, default the one called `project`."""
         return Workspace.open(folder or self.folder(), mode=mode, environ=self.environ)
 
-    def start(self, script: str, *arguments: object) -> subprocess.Popen[str]:
-        """Start a Python process that runs *script* on this machine; what it prints can be read line by line."""
+    def start(self, script: str, *arguments: object, through: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start a Python process that runs *script* on this machine; what it prints can be read line by line.
+
+        Args:
+            script: Its text; `sys.argv[1:]` are *arguments*.
+            arguments: Anything that `str` takes.
+            through: A command that runs the command after it, such as `without_powers()`.
+        """
         return subprocess.Popen(
-            [sys.executable, "-c", script, *map(str, arguments)],
+            [*through, sys.executable, "-c", script, *map(str, arguments)],
             env=self.environ,
             cwd=self.root,
             stdin=subprocess.PIPE,
@@ -94,9 +123,9 @@ class World:
             text=True,
         )
 
-    def run(self, script: str, *arguments: object) -> str:
+    def run(self, script: str, *arguments: object, through: Sequence[str] = ()) -> str:
         """Return what the Python process that runs *script* prints; fails when it does."""
-        return finished([self.start(script, *arguments)])[0]
+        return finished([self.start(script, *arguments, through=through)])[0]
 
 
 def new_world(root: Path, **extra: str) -> World:
@@ -130,6 +159,24 @@ def stopped(process: subprocess.Popen[str]) -> str:
     return ""
 
 
+def can_fail_calls() -> None:
+    """Skip the test where `FAILING_CALLS` does not work."""
+    if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "aarch64"):
+        pytest.skip("system calls are made to fail on Linux alone")
+    probe = f"{FAILING_CALLS}\nfail('linkat', errno.EPERM)"
+    if subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False).returncode:
+        pytest.skip("this kernel offers no filter for system calls")
+
+
+def rounds(number: int) -> Iterator[int]:
+    """Yield 0, 1, … *number* - 1, but none when `SOAK_SECONDS` are over."""
+    deadline = time.monotonic() + SOAK_SECONDS
+    for each in range(number):
+        if time.monotonic() > deadline:
+            return
+        yield each
+
+
 def within_deadline(holds: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> bool:
     """Return whether *holds* came true before *seconds* were over; asks again and again."""
     deadline = time.monotonic() + seconds
@@ -138,6 +185,33 @@ def within_deadline(holds: Callable[[], object], seconds: float = DEADLINE_SECON
             return False
         time.sleep(0.005)
     return True
+
+
+def without_powers() -> Sequence[str]:
+    """Return what to start a process through, so that permissions hold for it even when root runs the tests."""
+    if os.geteuid() != 0:
+        return ()
+    if not shutil.which("setpriv"):
+        pytest.skip("root needs setpriv to be held by permissions")
+    return ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+
+
+def with_small_disk(folder: Path, size: str) -> Sequence[str]:
+    """Return what to start a process through, so that *folder* is for it alone a file system of *size*, such as 3m."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount = f'mount -t tmpfs -o size={size} tmpfs "$0" && exec "$@"'
+    through = ("unshare", "--map-root-user", "--mount", "sh", "-c", mount, str(folder))
+    if not shutil.which("unshare") or subprocess.run([*through, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this account may not mount a file system of its own")
+    return through
+
+
+def other_file_system(near: Path) -> Path:
+    """Return a folder on another file system than the one of *near*."""
+    for folder in map(Path, ("/dev/shm", "/run/user/" + str(os.getuid()), "/tmp", "/var/tmp")):
+        if os.access(folder, os.W_OK) and folder.stat().st_dev != near.stat().st_dev:
+            return folder
+    return pytest.skip("there is only one file system")
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

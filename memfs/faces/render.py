@@ -11,6 +11,7 @@ from typing import Any
 
 from memfs.memory import format_time
 from memfs.trust import inert
+from memfs.trust import inert_json
 from memfs.trust import inert_line
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _UNITS = (
 
 def to_json(answer: Json) -> str:
     """Return *answer* as JSON on one line, with every character escaped that could steer a terminal."""
-    return inert(json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")))
+    return inert_json(json.dumps(answer, ensure_ascii=False))
 
 
 # ---- for programs

@@ -88,11 +88,6 @@ class Index:
         """Why the index is in memory only, for people; empty when it is in its folder."""
         return self._folder.note
 
-    @property
-    def generation(self) -> int:
-        """Changes when the index was begun anew, so that every store has to be brought in again."""
-        return self._folder.generation
-
     def abandon(self, reason: str) -> None:
         """Give up the folder for this process, because it broke again right after it was begun anew."""
         self._folder.abandon(reason)
@@ -103,6 +98,14 @@ class Index:
         """Return the files of *store* as the index has them."""
         self._folder.open()
         return self._folder.unsaved.get(store.key, {}) if self.note else self._folder.seen.of(store.key)
+
+    def edition(self, store: Store) -> tuple[int, bytes] | None:
+        """Return what changes when *store* was brought in anew, by whatever process; None when it cannot be told."""
+        try:
+            self._folder.open()
+            return self._folder.generation, b"" if self.note else self._folder.seen.edition(store.key)
+        except (OSError, IndexBroken):
+            return None
 
     def refresh(
         self,
@@ -124,20 +127,56 @@ class Index:
             wait: How long to wait for another process that writes the index.
             progress: Called with the number of files done and to do.
         """
-        seen = self.seen(store)
-        work = self._work(seen, now, partial=partial)
-        if not work:
-            return Refreshed()
-        try:
-            return self._committed(store, now, partial=partial, seconds=seconds, wait=wait, progress=progress)
-        except Busy:
-            return Refreshed(pending=len(work), note="another process is writing the index")
-        except OSError as error:
-            self._folder.abandon(os.strerror(error.errno or 0))
-        except IndexBroken as error:
-            full = any(words in str(error) for words in _UNWRITABLE)
-            self._folder.abandon(str(error)) if full else self._folder.start_anew(str(error))
+        work = dict(now)
+        reason = ""
+        for _ in range(2):
+            try:
+                work = self._work(self.seen(store), now, partial=partial)
+                if not work:
+                    return Refreshed()
+                return self._committed(store, now, partial=partial, seconds=seconds, wait=wait, progress=progress)
+            except Busy:
+                return Refreshed(pending=len(work), note="another process is writing the index")
+            except (OSError, IndexBroken) as error:
+                self._give_up(error)
+                reason = str(error)
+        # broken again as soon as it was begun anew: somebody clears the folder while we work
+        self._folder.abandon(reason)
         return self._committed(store, now, partial=partial, seconds=seconds, wait=wait, progress=progress)
+
+    def rebuild(
+        self,
+        store: Store,
+        now: Snapshot,
+        *,
+        wait: float = 5.0,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Build what the index has of *store* anew, in one commit, until which everybody finds what was there before.
+
+        Args:
+            store: Whose files.
+            now: The stamps of all of them.
+            wait: How long to wait for another process that writes the index.
+            progress: Called with the number of files done and to do.
+
+        Raises:
+            Busy: Somebody else wrote it all the time.
+        """
+        try:
+            self._committed(store, now, anew=True, wait=wait, progress=progress)
+        except (OSError, IndexBroken) as error:
+            self._give_up(error)
+            self._committed(store, now, anew=True, wait=wait, progress=progress)
+
+    def _give_up(self, error: OSError | IndexBroken) -> None:
+        """Throw away the index that *error* was met in, or go on in memory where its folder cannot be written."""
+        if isinstance(error, OSError):
+            self._folder.abandon(os.strerror(error.errno or 0))
+        elif any(words in str(error) for words in _UNWRITABLE):
+            self._folder.abandon(str(error))
+        else:
+            self._folder.start_anew(str(error))
 
     def _work(self, seen: Snapshot, now: Snapshot, *, partial: bool) -> dict[str, Stamp]:
         """Return the paths that differ, with their present stamps."""
@@ -152,31 +191,36 @@ class Index:
         store: Store,
         now: Snapshot,
         *,
-        partial: bool,
-        seconds: float | None,
+        partial: bool = False,
+        anew: bool = False,
+        seconds: float | None = None,
         wait: float,
         progress: Callable[[int, int], None] | None,
     ) -> Refreshed:
         with self._folder.locked(wait):
-            seen = dict(self.seen(store))
+            seen = {} if anew else dict(self.seen(store))
             work = self._work(seen, now, partial=partial)
-            if not work:
+            if not work and not anew:
                 return Refreshed()
             done: dict[str, Stamp] = {}
             with self._folder.writer(len(work)) as writer:
+                if not seen:
+                    writer.delete_documents_by_term("store", store.key)
                 for path, stamp in self._until(work, seconds, progress):
-                    if path in seen:
+                    if seen:
                         writer.delete_documents_by_term("key", f"{store.key}:{path}")
                     done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=partial)
             if self.note:
                 present = {path: stamp for path, stamp in {**seen, **done}.items() if stamp != GONE}
                 self._folder.unsaved[store.key] = present
             else:
+                if anew:
+                    self._folder.seen.forget(store.key)
                 self._folder.seen.add(store.key, done)
                 self._folder.seen.seal()
         self._folder.reload()
         pending = len(work) - len(done)
-        note = f"{pending:,} memories are not indexed yet; `memfs reindex` finishes it" if pending else ""
+        note = "there was no time for all; `memfs reindex` brings in the rest" if pending else ""
         return Refreshed(diff({p: seen[p] for p in done if p in seen}, _without_gone(done)), pending, note)
 
     def _until(
@@ -205,22 +249,13 @@ class Index:
         else:
             memory = parse(file.raw, path)
             stamp = file.stamp if own else file.stamp.settled(time.time_ns())
-        writer.add_document(Document.from_dict(document(store.key, memory, stamp), self._schema))
+        try:
+            made = Document.from_dict(document(store.key, memory, stamp), self._schema)
+        except (ValueError, OverflowError):
+            memory = unreadable(path, "it holds something that cannot be indexed")
+            made = Document.from_dict(document(store.key, memory, stamp), self._schema)
+        writer.add_document(made)
         return stamp
-
-    def forget(self, keys: Sequence[str], *, wait: float = 5.0) -> None:
-        """Drop everything of the stores *keys*: their folders are gone, or are to be read anew."""
-        with self._folder.locked(wait):
-            with self._folder.writer(0) as writer:
-                for key in keys:
-                    writer.delete_documents_by_term("store", key)
-            for key in keys:
-                self._folder.unsaved.pop(key, None)
-                if not self.note:
-                    self._folder.seen.forget(key)
-            if not self.note:
-                self._folder.seen.seal()
-        self._folder.reload()
 
     def reset(self, *, wait: float = 30.0) -> None:
         """Throw the whole index away."""

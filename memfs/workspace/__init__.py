@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
@@ -41,6 +42,7 @@ from memfs.errors import OutOfScope
 from memfs.errors import OutsideStore as OutsideStore
 from memfs.errors import Refused
 from memfs.errors import SecretFound
+from memfs.errors import StorageFailed
 from memfs.errors import Twins as Twins
 from memfs.errors import Unwritable as Unwritable
 from memfs.index import Index
@@ -159,7 +161,8 @@ class Workspace:
         title = memories.parse(raw, "x.md").title
         with self._lock:
             if store.scope == "workspace" and not store.root.exists():
-                trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
+                with suppress(StorageFailed):  # its text is marked as a stranger's then, and safe all the same
+                    trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
             file = with_free_name(lambda name: store.write(name, raw, ABSENT), title)
             entry = self._names.entry(store, file.path)
             self._edits.saved(entry)

@@ -24,6 +24,10 @@ INDEX_WAIT_SECONDS = 2.0
 """How long a search or save waits for another process that writes the index, before it answers without."""
 
 
+REINDEX_WAIT_SECONDS = 30.0
+"""The same for a `reindex`, which has all the time in the world but a stopped process's."""
+
+
 class Hints(Protocol):
     """Somebody who watches the stores, so that not every search has to."""
 
@@ -45,7 +49,7 @@ class Freshness:
         self._refresh_seconds = refresh_seconds
         self._listeners: list[Callable[[Event], None]] = []
         self._known: dict[str, Snapshot] = {}
-        self._complete: dict[str, int] = {}
+        self._complete: dict[str, tuple[int, bytes] | None] = {}
 
     def refresh(
         self,
@@ -63,8 +67,9 @@ class Freshness:
             seconds: Stop reading changed files after this long; default `limits.search_refresh_seconds`.
             progress: Called with the number of changed files done and to do.
         """
-        if paths is None and self.hints is not None and self._complete.get(store.key) == self.index.generation:
-            paths = self.hints.take(store)
+        # hints tell what changed since the index was whole; it may have been begun anew since, by any process
+        if paths is None and self.hints is not None and (known := self._complete.get(store.key)):
+            paths = self.hints.take(store) if known == self.index.edition(store) else None
         if paths is None:
             scan = store.scan()
             now, partial = scan.files, False
@@ -75,10 +80,10 @@ class Freshness:
             if not now:
                 return self.index.note
         limit = self._refresh_seconds if seconds is None else seconds
-        wait = INDEX_WAIT_SECONDS if seconds is None else max(seconds, INDEX_WAIT_SECONDS)
+        wait = INDEX_WAIT_SECONDS if seconds is None else min(max(seconds, INDEX_WAIT_SECONDS), REINDEX_WAIT_SECONDS)
         done = self.index.refresh(store, now, partial=partial, seconds=limit, wait=wait, progress=progress)
-        if not partial and not done.pending:
-            self._complete[store.key] = self.index.generation
+        if not partial and not done.pending and self.hints is not None:
+            self._complete[store.key] = self.index.edition(store)
         elif done.pending:
             self._complete.pop(store.key, None)
         self._tell(store, now, partial=partial)
@@ -136,8 +141,7 @@ class Freshness:
         Raises:
             Busy: Another process holds the index for too long.
         """
-        with suppress(IndexBroken):
-            self.index.forget([store.key for store in self.view.stores])
         for store in self.view.stores:
-            self.refresh(store, seconds=float("inf"), progress=progress)
+            self.index.rebuild(store, store.scan().files, wait=REINDEX_WAIT_SECONDS, progress=progress)
+            self.refresh(store)
         return sum(len(self.index.seen(store)) for store in self.view.stores)

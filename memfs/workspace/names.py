@@ -8,18 +8,23 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
+from functools import partial as bound
 from pathlib import Path
 
 from memfs import memory as memories
 from memfs import query as queries
 from memfs import trust
 from memfs.answers import Entry
+from memfs.changes import GONE
 from memfs.config import Config
 from memfs.errors import Ambiguous
 from memfs.errors import NotFound
 from memfs.errors import OutsideStore
+from memfs.errors import StorageFailed
 from memfs.errors import Twins
+from memfs.memory import Memory
 from memfs.scope import View
+from memfs.store import File
 from memfs.store import Store
 from memfs.workspace.freshness import Freshness
 
@@ -44,12 +49,23 @@ class Names:
         found = self.entries(self._ask(lambda: self.index.find(keys, "name", wanted)))
         if not found:
             found = self.entries(self._ask(lambda: self.index.find(keys, "handle", wanted)))
+        found = found or self._unindexed(wanted.casefold(), stores)
         if len(found) > 1:
             raise Ambiguous(reference, [f"{e.memory.id}  {e.store.scope}  {e.memory.title}" for e in found])
         if not found:
             hint = f"Only the {self.view.mode} mode's stores were looked in." if self.view.mode != "hybrid" else ""
             raise NotFound(reference, self._near(wanted, keys), hint=hint)
         return found
+
+    def _unindexed(self, wanted: str, stores: Sequence[Store]) -> Sequence[Entry]:
+        """Return what *wanted* names among the files that the index, while others write it, does not have yet."""
+        places: list[tuple[str, str]] = []
+        for store in stores:
+            seen = self._ask(bound(self.index.seen, store))
+            places += [(store.key, path) for path, stamp in store.scan().files.items() if seen.get(path) != stamp]
+        entries = self.entries(places if wanted else [])
+        exact = [each for each in entries if wanted in (each.memory.id.casefold(), each.memory.title.casefold())]
+        return exact or [each for each in entries if each.memory.id.casefold().startswith(wanted)]
 
     def _by_id(self, wanted: str, keys: Sequence[str]) -> Sequence[Entry]:
         """Return the memories whose id, or former derived id, is *wanted*, nearest store first."""
@@ -61,17 +77,25 @@ class Names:
         )
         if len(written) > 1 and not alike:
             raise Twins(wanted, [entry.path for entry in written])
-        return written or [entry for entry in found if entry.memory.id == wanted] or found
+        # a derived id says where a file lies in its store, so that of another store is another memory
+        return written or [entry for entry in found if entry.memory.id == wanted][:1] or found[:1]
 
     def _by_path(self, reference: str, stores: Sequence[Store]) -> Entry | None:
         """Return the memory at the path *reference*: below a store, absolute, or below the folder one stands in."""
         if not reference.lower().endswith(".md"):
             return None
-        absolute = Path(os.path.abspath(os.path.expanduser(reference)))
-        for store in stores:
-            below = str(absolute.relative_to(store.root)) if absolute.is_relative_to(store.root) else reference
+        named = Path(os.path.expanduser(reference))
+        absolute = Path(os.path.abspath(named))
+        # the folder one stands in, or the project's, may be known by the name of a link
+        places = (absolute, Path(os.path.realpath(absolute.parent), absolute.name))
+        inside = [(store, place) for store in stores for place in places if place.is_relative_to(store.root)]
+        for store, place in inside:
             with suppress(NotFound):
-                return self.entry(store, below)
+                return self.entry(store, str(place.relative_to(store.root)))
+        if not named.is_absolute():
+            for store in stores:
+                with suppress(NotFound, *([OutsideStore] if inside else [])):
+                    return self.entry(store, reference)
         if absolute.is_relative_to(self.config.home / "global"):
             self.view.store("global")
         return None
@@ -93,11 +117,18 @@ class Names:
         entries = []
         for key, path in places:
             with suppress(NotFound, OutsideStore):
-                entries.append(self.entry(stores[key], path))
+                try:
+                    entries.append(self.entry(stores[key], path))
+                except StorageFailed as error:
+                    file = File(path, b"", GONE, "")
+                    entries.append(self._entry(stores[key], memories.unreadable(path, str(error)), file))
         return entries
 
     def entry(self, store: Store, path: str) -> Entry:
         """Return the memory at *path* of *store* as its file is now. Raises like `Store.read`."""
         file = store.read(path)
+        return self._entry(store, memories.parse(file.raw, path), file)
+
+    def _entry(self, store: Store, memory: Memory, file: File) -> Entry:
         trusted = store.scope != "workspace" or trust.is_trusted(self.config.state, self.view.workspace)
-        return Entry(memories.parse(file.raw, path), store, file, trusted)
+        return Entry(memory, store, file, trusted)

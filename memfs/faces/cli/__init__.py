@@ -95,17 +95,27 @@ def root(ctx: click.Context, mode: str | None, directory: str | None) -> None:
     Edit them with any editor; every command sees the change at once. A project sees its own
     memories alone, until you set its mode to hybrid.
     """
-    ctx.obj = {"mode": mode, "directory": directory}
+    ctx.obj = {"mode": mode}
+    if directory is not None:
+        from memfs.faces.cli.common import stand_in
+
+        stand_in(directory)
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     code = run()
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
     except BrokenPipeError:
-        code = code or 0  # the reader of our output went away, which is its right
+        pass  # the reader of our output went away, which is its right
+    except OSError as error:
+        from memfs.errors import StorageFailed
+        from memfs.faces.cli.common import report_error
+
+        sentence = f"The answer could not be written: {os.strerror(error.errno or 0)}."
+        code = code or report_error(StorageFailed(sentence))
     # everything is written and no thread runs: taking the interpreter down piece by piece costs a sixth of a command
     os._exit(code)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
@@ -21,10 +23,32 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MARK = "\0"
+"""Set before a word that looks like an option; no argument of a process can hold one."""
+
+
+class Words(click.Command):
+    """A command whose words may begin with a minus: a list's first line, or `-nginx`, which is not `-n ginx`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Mark the words that click would take for options, then parse."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        names = {name for option in options for name in option.opts}
+        with_value = {name for option in options if not option.is_flag for name in option.opts}
+        marked: list[str] = []
+        rest = iter(args)
+        for arg in rest:
+            is_word = arg[:1] == "-" and arg[1:2] not in ("", "-") and arg not in names
+            marked.append(f"{MARK}{arg}" if is_word and not re.fullmatch(r"-n\d+", arg) else arg)
+            marked += islice(rest, 1 if arg in with_value else None if arg == "--" else 0)
+        return super().parse_args(ctx, marked)
+
 
 def common(command: Command) -> Command:
     """Add the options that every command has: `--json`, `--mode`, `-C`."""
-    place = click.option("-C", "--directory", metavar="DIR", expose_value=False, callback=_keep, help="Stand in DIR.")
+    place = click.option(
+        "-C", "--directory", metavar="DIR", is_eager=True, expose_value=False, callback=_stand, help="Stand in DIR."
+    )
     mode_help = "isolated, global or hybrid."
     mode = click.option("--mode", metavar="MODE", expose_value=False, callback=_keep, help=mode_help)
     return mode(place(click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")(command)))
@@ -33,6 +57,11 @@ def common(command: Command) -> Command:
 def _keep(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     if value is not None:
         ctx.ensure_object(dict)[param.name] = value
+
+
+def _stand(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        stand_in(value)
 
 
 def filtering(command: Command) -> Command:
@@ -96,35 +125,42 @@ def check_word(what: str, word: str, known: Iterable[str]) -> None:
 
 
 def workspace() -> Workspace:
-    """Open the workspace of the folder that the command stands in."""
+    """Open the workspace of the folder that the command stands in.
+
+    Raises:
+        Invalid: That folder is gone.
+    """
+    from memfs.errors import Invalid
     from memfs.workspace import Workspace
 
     given = click.get_current_context().find_root().obj or {}
     own = click.get_current_context().obj or {}
-    mode, directory = own.get("mode") or given.get("mode"), own.get("directory") or given.get("directory")
-    return Workspace.open(standing_in(directory), mode=mode)
+    try:
+        folder = Path.cwd()
+    except FileNotFoundError as error:
+        raise Invalid("The folder you stand in is gone; change into one that exists, or name one with -C.") from error
+    return Workspace.open(folder, mode=own.get("mode") or given.get("mode"))
 
 
-def standing_in(directory: str | None) -> Path:
-    """Return the folder *directory*, or the present one.
+def stand_in(directory: str) -> None:
+    """Change into the folder *directory*, before any other path is looked at: relative ones begin there.
 
     Raises:
-        Invalid: It is not there.
+        Invalid: It is none, or not to be entered.
     """
     from memfs.errors import Invalid
 
     try:
-        folder = Path(directory) if directory else Path.cwd()
-    except FileNotFoundError as error:
-        raise Invalid("The folder you stand in is gone; change into one that exists, or name one with -C.") from error
-    if not folder.is_dir():
-        raise Invalid(f"{folder} is no folder.")
-    return folder
+        os.chdir(directory)
+    except OSError as error:
+        raise Invalid(f"{directory!r} is no folder to stand in: {os.strerror(error.errno or 0)}.") from error
 
 
 def say(lines: Iterable[Line], *, err: bool = False) -> None:
     """Print lines for people: styled on a terminal, plain elsewhere."""
     stream = sys.stderr if err else sys.stdout
+    if stream is None:  # closed by whoever started us
+        return
     if stream.isatty() and "NO_COLOR" not in os.environ:
         from rich.console import Console
         from rich.text import Text

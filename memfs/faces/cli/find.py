@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from memfs.faces.cli.common import MARK
+from memfs.faces.cli.common import Words
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import filtering
 from memfs.faces.cli.common import filters_of
@@ -16,7 +18,7 @@ from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(cls=Words)
 @click.argument("query", nargs=-1)
 @click.option("-n", "--limit", default=10, show_default=True, metavar="N", help="At most so many hits.")
 @click.option("--regex", default="", metavar="PATTERN", help="Also, this pattern must match (title or text).")
@@ -36,11 +38,8 @@ def search_command(query: tuple[str, ...], limit: int, regex: str, *, as_json: b
     """
     from memfs.faces import render
 
-    words = [word for word in query if word != "--"]
-    unknown = next((word for word in words if word.startswith("--")), None)
-    if unknown:
-        raise click.NoSuchOption(unknown, ctx=click.get_current_context())
-    results = workspace().search(" ".join(words), filters=filters_of(options), limit=limit, regex=regex)
+    words = " ".join(word.removeprefix(MARK) for word in query)
+    results = workspace().search(words, filters=filters_of(options), limit=limit, regex=regex)
     if as_json:
         tell(render.results_json(results))
     else:

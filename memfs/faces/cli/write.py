@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 
+from memfs.faces.cli.common import MARK
 from memfs.faces.cli.common import Command
+from memfs.faces.cli.common import Words
 from memfs.faces.cli.common import check_word
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
@@ -78,7 +80,7 @@ def show(done: Done, *, as_json: bool) -> None:
         say(render.done_lines(done))
 
 
-@click.command()
+@click.command(cls=Words)
 @click.argument("text", required=False)
 @click.option(
     "-f", "--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Take the text from a file."
@@ -109,6 +111,7 @@ def save_command(
     from memfs.faces.cli import compose
 
     values = values_of(options)
+    text = text.removeprefix(MARK) if text else text
     given, written = compose.text_for(text, file, str(values.get("type", "information")))
     done = workspace().save(
         given, {**written, **values}, scope="global" if to_global else scope, allow_secret=allow_secret

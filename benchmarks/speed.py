@@ -1,0 +1,390 @@
+"""How fast memfs is on this machine, against what it is meant to reach; nothing outside a temporary folder is touched.
+
+python -m benchmarks.speed [--memories 10000] [--runs 21] [--json]
+
+Median and 95th percentile; a verdict counts the median, and the percentile where the goal names one.
+The goals are for two cores and 10,000 memories; with more, those that depend on the number are left
+out, and a warm search has one of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from functools import partial
+from importlib.metadata import version
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from unittest import mock
+
+from benchmarks import corpus
+from benchmarks.table import aligned
+from memfs.store import Store
+from memfs.workspace import Workspace
+
+GOAL_MEMORIES = 10_000
+FEW = 1_000
+"""Memories in the smaller of the two workspaces."""
+SEARCHES, SCANNED_SEARCHES = 500, 60
+SAVES, CHANGES = 61, 31
+BUILDS, LARGE_BUILDS = 5, 2
+"""How often the index is built from nothing, at most; the second with more memories than the goals are for."""
+SETTLED_SECONDS = 0.05
+"""After which a file's stamp tells its content (see `memfs.changes.TICK_NS`)."""
+HIDDEN = ("MEMFS_", "WORKSPACE_MODE", "CLAUDE_PROJECT_DIR", "PYTHONDONTWRITEBYTECODE")
+"""Beginnings of what the processes must not inherit: settings, and what would have each of them compile memfs anew."""
+
+UNITS = {"s": 1.0, "ms": 1e-3, "MB": 1e6, "×": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The most that something may come to: in the row's unit at the median, and at the 95th percentile."""
+
+    median: float | None = None
+    p95: float | None = None
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the table.
+
+    Attributes:
+        name: What was measured.
+        unit: One of `UNITS`.
+        values: In seconds, bytes or as factors; empty when it is not to be had here.
+        goal: None when there is none for this number of memories.
+        note: What else there is to say.
+    """
+
+    name: str
+    unit: str
+    values: Sequence[float]
+    goal: Goal | None = None
+    note: str = ""
+
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """Return name, goal, reached, verdict and note."""
+        goal = self.goal or Goal()
+        texts = [f"{label}{limit:g}" for label, limit in (("", goal.median), ("p95 ", goal.p95)) if limit is not None]
+        wanted = f"≤ {', '.join(texts)} {self.unit}" if texts else "–"
+        if not self.values:
+            return self.name, wanted, "not available", "–", self.note
+        reached = f"{self.median():.3g} {self.unit}"
+        if len(self.values) > 1:
+            reached = f"{self.median():.3g}, p95 {self.p95():.3g} {self.unit}"
+        return self.name, wanted, reached, self.verdict(), self.note
+
+    def median(self) -> float:
+        """Return the median in the row's unit."""
+        return median(self.values) / UNITS[self.unit]
+
+    def p95(self) -> float:
+        """Return the 95th percentile in the row's unit."""
+        return percentile(self.values, 95) / UNITS[self.unit]
+
+    def verdict(self) -> str:
+        """Return `reached` or `missed`, `–` where there is nothing to judge."""
+        if self.goal is None or not self.values:
+            return "–"
+        met = (self.goal.median is None or self.median() <= self.goal.median) and (
+            self.goal.p95 is None or self.p95() <= self.goal.p95
+        )
+        return "reached" if met else "missed"
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """Return the value that *percent* of *values* do not exceed (nearest rank)."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-int(percent * len(ranked)) // 100) - 1)]
+
+
+@dataclass(slots=True)
+class World:
+    """A machine of its own with one workspace.
+
+    Attributes:
+        folder: Below it is everything.
+        notes: What the workspace remembers.
+        text: Bytes of all titles and bodies.
+    """
+
+    folder: Path
+    notes: Sequence[corpus.Note]
+    text: int = 0
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, folder: Path, count: int) -> World:
+        """Return a new one in *folder* with *count* memories, not indexed yet."""
+        notes = list(corpus.notes(count))
+        written = corpus.write(folder / "project" / ".memory", notes)
+        own = {name: str(folder / name[6:].lower()) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+        time.sleep(SETTLED_SECONDS)
+        return cls(folder, notes, written.text_bytes, {**inherited, **own, "HOME": str(folder)})
+
+    @property
+    def project(self) -> Path:
+        """The workspace."""
+        return self.folder / "project"
+
+    def open(self) -> Workspace:
+        """Return the workspace, opened."""
+        return Workspace.open(self.project, environ=self.environ)
+
+    def store(self) -> Path:
+        """Return the folder of the memories."""
+        return self.project / ".memory"
+
+    def build(self) -> dict[str, float]:
+        """Index everything from nothing in a process of its own; returns what `benchmarks.once` says."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as cache:
+            self.environ["MEMFS_CACHE"] = str(Path(cache, "cache"))
+            return self._once()
+
+    def build_to_stay(self) -> None:
+        """Index everything, for the measurements that begin with an index."""
+        self.environ["MEMFS_CACHE"] = str(self.folder / "cache")
+        self._once()
+
+    def _once(self) -> dict[str, float]:
+        command = [sys.executable, "-m", "benchmarks.once", str(self.project)]
+        root = Path(__file__).resolve().parent.parent
+        done = subprocess.run(command, cwd=root, env=self.environ, check=True, stdout=subprocess.PIPE)
+        took: dict[str, float] = json.loads(done.stdout)
+        return took
+
+    def process(self, *arguments: str) -> float | None:
+        """Return how long a fresh Python with *arguments* takes, None when it fails."""
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.project,
+            env=self.environ,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+        )
+        took = time.perf_counter() - start
+        return took if done.returncode == 0 else None
+
+
+class Quiet:
+    """Hints of one who watches and has seen nothing change."""
+
+    def take(self, store: Store) -> frozenset[str]:  # noqa: ARG002
+        """Return that nothing changed."""
+        return frozenset()
+
+
+class Bench:
+    """The measurements, one after the other, on *count* memories with *runs* runs of each process."""
+
+    def __init__(self, large: World, small: World, runs: int) -> None:
+        self.large = large
+        self.small = small
+        self.runs = runs
+        self.count = len(large.notes)
+        self.has_command = small.process("-m", "memfs", "--version") is not None
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each row as soon as it is measured; those that change memories come last."""
+        yield from self.builds()
+        yield self.index_size()
+        for world in (self.small, self.large) if self.small is not self.large else (self.large,):
+            yield self.searching_processes(world)
+        yield from self.small_processes()
+        yield from self.warm_searches()
+        yield self.saves()
+        yield from self.refreshes()
+
+    def at_scale(self, goal: Goal) -> Goal | None:
+        """Return *goal*, unless it is not meant for so many memories."""
+        return goal if self.count <= GOAL_MEMORIES else None
+
+    def builds(self) -> Iterator[Row]:
+        """Yield time and memory of indexing everything from nothing, in fresh processes."""
+        took = [self.large.build() for _ in range(min(self.runs, BUILDS if self.at_scale(Goal()) else LARGE_BUILDS))]
+        seconds, cpu, peak = ([each[key] for each in took] for key in ("seconds", "cpu", "peak"))
+        name = f"index {self.count:,} memories from nothing"
+        yield Row(name, "s", seconds, self.at_scale(Goal(2.0)), f"{median(cpu):.2f} s of CPU")
+        yield Row(f"{name}, peak memory", "MB", peak, self.at_scale(Goal(130.0)))
+
+    def index_size(self) -> Row:
+        """Return the size of the index against that of the text."""
+        for world in {id(world): world for world in (self.small, self.large)}.values():
+            world.build_to_stay()
+        files = [path for path in (self.large.folder / "cache").rglob("*") if path.is_file()]
+        size = sum(path.stat().st_size for path in files)
+        note = f"{size / 1e6:.1f} MB for {self.large.text / 1e6:.1f} MB"
+        return Row("index on disk against the text", "×", [size / self.large.text], Goal(2.0), note)
+
+    def searching_processes(self, world: World) -> Row:
+        """Return how long `memfs search` takes as a fresh process, scan and all."""
+        count = len(world.notes)
+        goal = Goal(120.0) if count <= FEW else self.at_scale(Goal(200.0))
+        asked = corpus.questions(world.notes, self.runs + 1)
+        values = self.processes(world, [["search", "--", question.text] for question in asked])
+        return Row(f"memfs search, fresh process, {count:,} memories", "ms", values, goal)
+
+    def processes(self, world: World, commands: Sequence[Sequence[str]]) -> list[float]:
+        """Return how long each of *commands* takes but for the first, which warms the disk's cache up."""
+        if not self.has_command:
+            return []
+        took = [world.process("-m", "memfs", *command) for command in commands]
+        return [each for each in took[1:] if each is not None]
+
+    def small_processes(self) -> Iterator[Row]:
+        """Yield how many times as long as an empty Python program the smallest commands take; runs take turns."""
+        yield self.factor("memfs --version", self.small, ["--version"], Goal(4.0))
+        for world in {id(world): world for world in (self.small, self.large)}.values():
+            count = len(world.notes)
+            goal = Goal(6.0) if count <= GOAL_MEMORIES else None
+            yield self.factor(f"memfs get ID, {count:,} memories", world, ["get", world.notes[0].id], goal)
+
+    def factor(self, name: str, world: World, command: Sequence[str], goal: Goal | None) -> Row:
+        """Return the row for *command* against `python -c pass`."""
+        factors, times, empty = [], [], []
+        for _ in range(self.runs + 1 if self.has_command else 0):
+            nothing, ours = world.process("-c", "pass"), world.process("-m", "memfs", *command)
+            if nothing is not None and ours is not None:
+                factors.append(ours / nothing)
+                times.append(ours)
+                empty.append(nothing)
+        note = f"{median(times) * 1e3:.0f} ms against {median(empty) * 1e3:.0f} ms" if factors else ""
+        return Row(f"{name}, against python -c pass", "×", factors[1:], goal, note)
+
+    def warm_searches(self) -> Iterator[Row]:
+        """Yield how long a search takes in a process that has searched before, hits read from disk."""
+        workspace = self.warm()
+        asked = [question.text for question in corpus.questions(self.large.notes, SEARCHES + 20, seed=1)]
+        for text in asked[:20]:
+            workspace.search(text)
+        took = [timed(partial(workspace.search, text)) for text in asked[20:]]
+        goal = Goal(3.0, 8.0) if self.count <= GOAL_MEMORIES else Goal(p95=25.0)
+        yield Row(f"Workspace.search, warm, {self.count:,} memories", "ms", took, goal, "told that nothing changed")
+        workspace.hints = None
+        took = [timed(partial(workspace.search, text)) for text in asked[:SCANNED_SEARCHES]]
+        yield Row("the same with a scan before each", "ms", took)
+
+    def warm(self) -> Workspace:
+        """Return the large workspace, up to date, with somebody who watches."""
+        workspace = self.large.open()
+        for store in workspace.view.stores:
+            workspace.refresh(store)
+        workspace.hints = Quiet()
+        return workspace
+
+    def saves(self) -> Row:
+        """Return how long a save takes until it is on the disk and can be found."""
+        workspace = self.warm()
+        fresh = corpus.notes(SAVES, seed=2)
+        took = [
+            timed(partial(workspace.save, note.body, {"title": note.title, "tags": list(note.tags)})) for note in fresh
+        ]
+        note = f"at {self.count:,} memories"
+        return Row("save, durable and searchable", "ms", took[1:], self.at_scale(Goal(30.0)), note)
+
+    def refreshes(self) -> Iterator[Row]:
+        """Yield how long it takes to bring in one file that was changed by somebody else."""
+        workspace = self.warm()
+        workspace.hints = None
+        (store,) = workspace.view.stores
+        paths = cycle(note.file_name for note in self.large.notes)
+        cases: list[tuple[str, Goal, Callable[[str], object]]] = [
+            ("found by a scan", Goal(60.0), lambda _: workspace.refresh(store)),
+            ("path known", Goal(25.0), lambda path: workspace.refresh(store, [path])),
+        ]
+        for how, goal, refresh in cases:
+            took = []
+            for number in range(CHANGES):
+                path = next(paths)
+                with (store.root / path).open("a") as file:
+                    file.write(f"\nChanged {number} times.\n")
+                time.sleep(SETTLED_SECONDS)
+                took.append(timed(partial(refresh, path)))
+            name = f"refresh after one change among {self.count:,}, {how}"
+            yield Row(name, "ms", took[1:], self.at_scale(goal))
+
+
+def timed(do: Callable[[], object]) -> float:
+    """Return how many seconds *do* takes."""
+    start = time.perf_counter()
+    do()
+    return time.perf_counter() - start
+
+
+@contextmanager
+def worlds(count: int) -> Iterator[tuple[World, World]]:
+    """Give a workspace with *count* memories and one with a few, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder, mock.patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(HIDDEN)]:
+            del os.environ[name]
+        say(f"writing {count:,} memories")
+        large = World.make(Path(folder, "large"), count)
+        yield large, World.make(Path(folder, "small"), FEW) if count > FEW else large
+
+
+def machine() -> str:
+    """Return what the numbers depend on, in one line."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
+    return f"{cores} cores, Python {platform.python_version()}, tantivy {version('tantivy')}, {platform.system()}"
+
+
+def say(text: str) -> None:
+    """Tell on standard error how far we are."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Measure what the command line asks for, and print it."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--memories", type=int, default=GOAL_MEMORIES, help="how many (default 10,000)")
+    parser.add_argument("--runs", type=int, default=21, help="runs of each fresh process (default 21)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    options = parser.parse_args()
+    if options.memories < 10 or options.runs < 1:
+        parser.error("at least 10 memories and 1 run")
+    rows = []
+    with worlds(options.memories) as (large, small):
+        for row in Bench(large, small, options.runs).rows():
+            say(f"  {'  '.join(row.cells())}")
+            rows.append(row)
+    if options.json:
+        print(json.dumps({"machine": machine(), "rows": [described(row) for row in rows]}, indent=1))
+        return
+    print(machine())
+    print(aligned([("", "goal", "reached", "", ""), *(row.cells() for row in rows)]))
+
+
+def described(row: Row) -> dict[str, object]:
+    """Return *row* for a program to read."""
+    there = bool(row.values)
+    numbers = {"median": row.median() if there else None, "p95": row.p95() if there else None, "runs": len(row.values)}
+    return {
+        "name": row.name,
+        "unit": row.unit,
+        **numbers,
+        "goal": asdict(row.goal) if row.goal else None,
+        "verdict": row.verdict(),
+        "note": row.note,
+    }
+
+
+if __name__ == "__main__":
+    main()

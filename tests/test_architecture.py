@@ -1,0 +1,334 @@
+"""The rules of the rooms: imports run downwards, one owner for each library, no room grows into a hall."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import memfs as package
+from tests.worlds import World
+
+PACKAGE = Path(package.__file__).parent
+SOURCES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+"""Every module of memfs, by name."""
+
+LAYERS = (
+    ("memfs", "memfs.errors"),
+    ("memfs.values", "memfs.changes", "memfs.words", "memfs.rank"),
+    ("memfs.untyped", "memfs.header"),
+    ("memfs.memory",),
+    ("memfs.query",),
+    ("memfs.config", "memfs.store", "memfs.seen", "memfs.trust"),
+    ("memfs.scope", "memfs.undo", "memfs.index"),
+    ("memfs.answers",),
+    ("memfs.workspace",),
+    ("memfs.watch", "memfs.doctor"),
+    ("memfs.faces",),
+    ("memfs.__main__",),
+)
+"""Rooms from the ground up; a module may import what lies in a lower layer."""
+
+SIDEWAYS = {("memfs.header", "memfs.untyped")}
+"""The only imports within one layer; `untyped` is loaded when a header needs YAML."""
+
+INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
+    "memfs.index": (
+        ("memfs.index.document", "memfs.index.question"),
+        ("memfs.index.folder",),
+        ("memfs.index",),
+    ),
+    "memfs.workspace": (
+        ("memfs.workspace.freshness",),
+        ("memfs.workspace.names",),
+        ("memfs.workspace.edits", "memfs.workspace.finding", "memfs.workspace.health"),
+        ("memfs.workspace.takeback",),
+        ("memfs.workspace",),
+    ),
+    "memfs.faces": (
+        ("memfs.faces",),
+        ("memfs.faces.render",),
+        ("memfs.faces.cli.common", "memfs.faces.cli.compose"),
+        ("memfs.faces.cli.find", "memfs.faces.cli.write", "memfs.faces.cli.upkeep"),
+        ("memfs.faces.cli",),
+    ),
+}
+"""The same within the rooms that are packages: nobody outside sees what lies below their front door."""
+
+UPWARDS = {("memfs.faces.cli", "memfs.faces.cli.common")}
+"""The command line loads its own modules late; their shared one is imported by name for errors."""
+
+FACES_FRONT = {"memfs.faces.cli", "memfs.faces.render"}
+"""What lies in the package `faces` and is used from outside it: each face, and what they share."""
+
+OWNERS = {
+    "tantivy": ("memfs.index",),
+    "yaml": ("memfs.untyped",),
+    "frontmatter": ("memfs.untyped",),
+    "tomllib": ("memfs.config",),
+    "tomlkit": ("memfs.config",),
+    "platformdirs": ("memfs.config",),
+    "click": ("memfs.faces.cli",),
+    "rich": ("memfs.faces.cli",),
+    "detect_secrets": ("memfs.trust",),
+    "regex": ("memfs.workspace.finding",),
+    "watchdog": ("memfs.watch",),
+}
+"""Foreign library to the one room that knows it. `tomllib` is listed because reading settings is config's alone."""
+
+BROAD = {
+    ("memfs.faces.cli", "run"): "the outermost line of a face",
+    ("memfs.index.folder", "tantivy_calls"): "a panic of Rust derives from BaseException",
+    ("memfs.store", "_temporary"): "removes its temporary file, and raises on",
+    ("memfs.workspace.edits", "announced"): "takes the announcement back, and raises on",
+}
+"""Function to the reason why it may catch everything."""
+
+PURE = ("memfs.values", "memfs.changes", "memfs.words", "memfs.rank", "memfs.header", "memfs.query", "memfs.untyped")
+"""Modules that touch no disk; `memory` makes random ids, and touches none either."""
+
+LONGEST_FUNCTION = 60
+LONGEST_MODULE = 550
+HEAVY = ("rich", "regex", "tomlkit", "detect_secrets", "mcp", "git", "watchdog", "asyncio")
+"""What a fresh process that only looks something up has no time for."""
+
+
+def tree_of(name: str) -> ast.Module:
+    """Return the syntax tree of the module *name*."""
+    return ast.parse(SOURCES[name].read_text(encoding="utf-8"))
+
+
+def imports_of(name: str) -> Iterator[tuple[str, int]]:
+    """Yield every module that the module *name* imports, early, late or for types alone, with the line."""
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name}:{node.lineno} imports relatively"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield (whole if whole in SOURCES else str(node.module)), node.lineno
+
+
+def room_of(name: str) -> str:
+    """Return the room that the module *name* lies in: itself, or the package that it is a part of."""
+    return next((room for room in INSIDE if name == room or name.startswith(f"{room}.")), name)
+
+
+def height(layers: tuple[tuple[str, ...], ...], name: str) -> int:
+    """Return the layer of *name*."""
+    found = [number for number, layer in enumerate(layers) if name in layer]
+    assert len(found) == 1, f"{name} has no place in the table of layers: give it one, and say so in the design"
+    return found[0]
+
+
+def functions_of(name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield every function and method of the module *name*."""
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_imports_run_downwards_only() -> None:
+    """No room imports from a higher layer, nor from its own but where the table says so."""
+    wrong = []
+    for name in SOURCES:
+        for imported, line in imports_of(name):
+            here, there = room_of(name), room_of(imported)
+            if imported not in SOURCES or here == there or (here, there) in SIDEWAYS:
+                continue
+            if height(LAYERS, there) >= height(LAYERS, here):
+                wrong.append(f"{name}:{line} imports {imported}")
+
+    assert wrong == []
+
+
+def test_within_a_package_imports_run_downwards_too() -> None:
+    """The modules of a package have layers of their own, its front door on top."""
+    wrong = []
+    for name in SOURCES:
+        for imported, line in imports_of(name):
+            room = room_of(name)
+            if (
+                imported not in SOURCES
+                or room not in INSIDE
+                or room != room_of(imported)
+                or (name, imported) in UPWARDS
+            ):
+                continue
+            if height(INSIDE[room], imported) >= height(INSIDE[room], name):
+                wrong.append(f"{name}:{line} imports {imported}")
+
+    assert wrong == []
+
+
+def test_nobody_reaches_behind_the_front_door_of_a_package() -> None:
+    """What lies within a package is imported by that package alone, but what the faces share."""
+    wrong = [
+        f"{name}:{line} imports {imported}"
+        for name in SOURCES
+        for imported, line in imports_of(name)
+        if imported in SOURCES
+        and room_of(imported) != imported
+        and room_of(imported) != room_of(name)
+        and imported not in FACES_FRONT
+    ]
+
+    assert wrong == []
+
+
+def test_the_core_knows_no_face() -> None:
+    """Only `__main__` imports a face, so a face can be taken away or added without touching the core."""
+    users = {
+        name
+        for name in SOURCES
+        for imported, _ in imports_of(name)
+        if imported.startswith("memfs.faces") and not name.startswith("memfs.faces")
+    }
+
+    assert users == {"memfs.__main__"}
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_each_foreign_library_has_one_owner(library: str) -> None:
+    """A library that is to be exchanged, or that misbehaves, concerns one room."""
+    users = {
+        name for name in SOURCES for imported, _ in imports_of(name) if imported.split(".", maxsplit=1)[0] == library
+    }
+
+    assert {name for name in users if not name.startswith(OWNERS[library])} == set()
+
+
+def test_no_library_is_used_that_has_no_owner() -> None:
+    """Whatever does not come with Python is in the table of owners."""
+    foreign = {imported.split(".", maxsplit=1)[0] for name in SOURCES for imported, _ in imports_of(name)}
+
+    assert foreign - sys.stdlib_module_names - {"memfs"} <= OWNERS.keys()
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_touch_no_disk(name: str) -> None:
+    """What computes can be tested, and trusted, without a file."""
+    touching = {"os", "pathlib", "shutil", "tempfile", "subprocess", "socket", "fcntl", "io"}
+
+    assert {imported for imported, _ in imports_of(name)} & touching == set()
+    calls = [node.func for node in ast.walk(tree_of(name)) if isinstance(node, ast.Call)]
+    assert [call.id for call in calls if isinstance(call, ast.Name) and call.id == "open"] == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_module_says_what_it_is_and_stays_small(name: str) -> None:
+    """Each module has a docstring and at most 550 lines."""
+    text = SOURCES[name].read_text(encoding="utf-8")
+
+    assert ast.get_docstring(tree_of(name)), f"{name} has no docstring"
+    assert len(text.splitlines()) <= LONGEST_MODULE
+    assert len(text.splitlines()) < 20 or "from __future__ import annotations" in text
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    """Sixty lines with signature and docstring; longer ones are several."""
+    long = {
+        f"{name}.{function.name}": (function.end_lineno or 0) - function.lineno + 1
+        for name in SOURCES
+        for function in functions_of(name)
+    }
+
+    assert {name: lines for name, lines in long.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_everything_is_caught_only_where_the_table_says_so() -> None:
+    """A broad `except` hides faults; each one there is has its reason."""
+    found = set()
+    for name in SOURCES:
+        for function in functions_of(name):
+            for node in ast.walk(function):
+                if isinstance(node, ast.ExceptHandler):
+                    caught = "" if node.type is None else ast.unparse(node.type)
+                    if caught in ("", "Exception", "BaseException"):
+                        found.add((name, function.name))
+
+    assert found == set(BROAD)
+
+
+def test_nothing_prints_past_the_renderer() -> None:
+    """Text reaches people through `say` and programs through `tell`: what steers a terminal is taken out there."""
+    wrong = [
+        f"{name}:{node.lineno}"
+        for name in SOURCES
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "breakpoint")
+    ]
+
+    assert wrong == []
+
+
+def test_no_thread_but_the_watchers_and_no_socket() -> None:
+    """Nothing runs in the background and nothing talks to a network: `threading` is there for locks."""
+    starters = {"Thread", "ThreadPoolExecutor", "ProcessPoolExecutor", "Timer", "create_task"}
+    wrong = []
+    for name in SOURCES:
+        imported = {module.split(".", maxsplit=1)[0] for module, _ in imports_of(name)}
+        names = {node.attr for node in ast.walk(tree_of(name)) if isinstance(node, ast.Attribute)}
+        names |= {node.id for node in ast.walk(tree_of(name)) if isinstance(node, ast.Name)}
+        if name != "memfs.watch" and (
+            imported & {"socket", "http", "urllib", "asyncio", "multiprocessing"} or names & starters
+        ):
+            wrong.append(name)
+
+    assert wrong == []
+
+
+LOADED = """
+import json, os, sys
+sys.argv = ["memfs", *sys.argv[1:]]
+from memfs.faces.cli import run
+code = run()
+sys.stderr.write(json.dumps(sorted(sys.modules)))
+sys.stderr.flush()
+os._exit(code)
+"""
+
+
+def loaded_by(world: World, *arguments: str) -> set[str]:
+    """Return the modules that the command `memfs` with *arguments* loads; fails when it fails."""
+    world.folder()
+    process = world.start(
+        f"import os; os.chdir('project')\n{LOADED}",
+        *arguments,
+    )
+    _, modules = process.communicate()
+    assert process.returncode == 0, modules
+    return set(json.loads(modules))
+
+
+def test_asking_for_the_version_loads_next_to_nothing(world: World) -> None:
+    """`memfs --version` loads click and no room beside the front door."""
+    loaded = loaded_by(world, "--version")
+
+    assert loaded & {*HEAVY, "yaml", "frontmatter", "tantivy", "platformdirs", "tomllib"} == set()
+    assert {name for name in loaded if name.startswith("memfs")} <= {"memfs", "memfs.faces", "memfs.faces.cli"}
+
+
+def test_looking_up_a_memory_loads_only_what_that_takes(world: World) -> None:
+    """`memfs get ID` of a plain header needs the index, and neither YAML nor what makes things pretty."""
+    saved = world.open().save("Deploy on Fridays.", {"tags": ["deploy"]}).entry.memory.id
+
+    loaded = loaded_by(world, "get", saved)
+
+    assert loaded & {*HEAVY, "yaml", "frontmatter", "difflib", "shutil", "subprocess"} == set()
+    assert "tantivy" in loaded
+
+
+def test_a_header_that_needs_yaml_loads_it(world: World) -> None:
+    """The test above can fail: the same command loads YAML when a header is more than plain lines."""
+    (world.folder() / ".memory" / "a.md").write_text("---\nid: abc\nlinks:\n  - {type: supersedes, to: x}\n---\ntext\n")
+
+    assert "yaml" in loaded_by(world, "get", "abc")

@@ -1,0 +1,260 @@
+"""What a terminal never gets, what looks like a secret and what does not, and whose workspaces are trusted."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import example
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memfs.errors import MemfsError
+from memfs.memory import new_id
+from memfs.trust import _OVERLAP
+from memfs.trust import _PIECE
+from memfs.trust import TRUSTED
+from memfs.trust import _pieces
+from memfs.trust import find_secrets
+from memfs.trust import inert
+from memfs.trust import inert_line
+from memfs.trust import is_trusted
+from memfs.trust import set_trusted
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+HOSTILE = [
+    "\x1b[31mred\x1b[0m", "\x1b]8;;http://x\x07link\x1b]8;;\x07", "\x9b31m", "a\rb", "a\x08b", "\x07", "\x00", "\x7f",
+    *BIDI, "\u200b", "\u200d", "\u2028", "\u2029", "\ufeff", "\u00ad", "\U000e0041\U000e007f", "\ud800", "\ufff9",
+]  # fmt: skip
+
+
+# ---- inert text
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_what_could_steer_a_terminal_is_shown_as_its_number(text: str) -> None:
+    """71: escape sequences, controls, direction marks, tags and invisible characters appear as numbers."""
+    shown = inert(f"before {text} after")
+
+    assert shown.startswith("before ")
+    assert shown.endswith(" after")
+    assert "\\u" in shown
+    assert shown.encode().isascii()
+
+
+@given(st.text(st.characters()))
+@example("".join(map(chr, range(0x110))) + BIDI)
+@example("".join(map(chr, range(0xE0000, 0xE0080))))
+def test_inert_text_holds_no_code_point_that_steers(text: str) -> None:
+    """No C0 but tab and newline, no C1, no bidi mark, no tag, no half of a character; it can be encoded."""
+    shown = inert(text)
+
+    shown.encode()
+    for sign in shown:
+        assert sign in "\t\n" or unicodedata.category(sign) not in ("Cc", "Cs", "Zl", "Zp")
+        assert unicodedata.bidirectional(sign) not in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
+        assert sign not in "\u200e\u200f\u061c"
+        assert not 0xE0000 <= ord(sign) < 0xE0080
+    assert inert(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["plain", "tab\tand\nnewline", "Größe, 漢字, עברית, عربى", "🎉 ❤️ é e\u0301", "\\u001b as typed", "a – b … “c”"],
+)
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    """Every script, emoji and typography stay what they are."""
+    assert inert(text) == text
+
+
+@given(st.text(st.characters()))
+def test_an_inert_line_is_one_line(text: str) -> None:
+    """Line breaks and tabs become single spaces."""
+    shown = inert_line(text)
+
+    assert len(shown.splitlines()) <= 1
+    assert "\t" not in shown
+    assert shown == inert(shown)
+
+
+# ---- secrets
+
+JWT = (
+    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
+    ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+)
+SECRETS = [
+    ("AWS Access Key", "AKIA" + "IOSFODNN7EXAMPLE"),
+    ("AWS Access Key", 'aws_secret_access_key = "' + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" + '"'),
+    ("Azure Storage Account access key", "AccountKey=" + "a" * 86 + "=="),
+    ("GitHub Token", "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("GitLab Token", "glpat-" + "abcdefghij0123456789"),
+    ("JSON Web Token", JWT),
+    ("OpenAI Token", "sk-" + "abcdefghijklmnopqrstT3BlbkFJabcdefghijklmnopqrst"),
+    ("Private Key", "-----BEGIN RSA " + "PRIVATE KEY-----"),
+    ("Private Key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----"),
+    ("Private Key", "-----BEGIN " + "PRIVATE KEY-----"),
+    ("PyPI Token", "pypi-" + "AgEIcHlwaS5vcmcCJ" + "a" * 70),
+    ("SendGrid API Key", "SG." + "abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"),
+    ("Slack Token", "xoxb-" + "123456789012-1234567890123-abcdefghijklmnopqrstuvwx"),
+    ("Stripe Access Key", "sk_live_" + "abcdefghijklmnopqrstuvwx"),
+    ("Twilio API Key", "SK" + "0123456789abcdef" * 2),
+    ("Discord Bot Token", "MTk4NjIyNDgzNDcxOTI1MjQ4." + "Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"),
+]
+
+
+@pytest.mark.parametrize(("kind", "secret"), SECRETS, ids=[f"{kind}-{secret[:8]}" for kind, secret in SECRETS])
+def test_a_credential_is_found_by_kind_and_line_and_never_shown(kind: str, secret: str) -> None:
+    """73: each kind, in a sentence of its own on the third line; what is told does not hold it."""
+    found = find_secrets(f"---\ntitle: T\nthe key is {secret} and works\n---\nbody\n")
+
+    assert f"{kind} in line 3" in found
+    assert not any(secret in each for each in found)
+
+
+def test_every_credential_of_a_text_is_told() -> None:
+    """Two kinds on three lines are three findings; one kind twice on a line is one."""
+    text = f"{SECRETS[0][1]} {SECRETS[0][1]}\n\n{SECRETS[3][1]}\n{SECRETS[0][1]}"
+
+    assert sorted(find_secrets(text)) == [
+        "AWS Access Key in line 1",
+        "AWS Access Key in line 4",
+        "GitHub Token in line 3",
+    ]
+
+
+HARMLESS = [
+    "Ordinary prose about the PRIVATE KEY in the vault, about tokens and passwords, and how to rotate them.",
+    "01KAJ9D3Q0V8M2XH5N7C4T6B1R",
+    "p-RDKGBJPQK0C3RS1T9EE1D2EXZY",
+    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    "commit da39a3ee5e6b4b0d3255bfef95601890afd80709",
+    "123e4567-e89b-12d3-a456-426614174000",
+    "https://example.com/a/b/c?page=2&token_type=bearer#0123456789abcdef0123456789abcdef",
+    "https://github.com/owner/repo/blob/da39a3ee5e6b4b0d3255bfef95601890afd80709/src/main.py#L10-L20",
+    "src/very/long/path/to/some/module_with_a_long_name/and_another_one.py:42",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SaKq6QFDAbCnXFnjfQ user@host",
+    "-----BEGIN PUBLIC KEY-----",
+    "-----BEGIN CERTIFICATE-----",
+    "task-force-of-the-whole-organization-and-its-many-many-helpers",
+    "password = os.environ['DATABASE_PASSWORD']",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk",
+    "SELECT id FROM users WHERE created_at > '2026-01-01T00:00:00Z'",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", HARMLESS, ids=[text[:30] for text in HARMLESS])
+def test_what_only_looks_long_is_no_secret(text: str) -> None:
+    """Prose, ULIDs, digests, commits, URLs, paths and public keys are saved without a question."""
+    assert find_secrets(f"before\n{text}\nafter") == []
+
+
+def test_no_new_id_is_ever_a_secret() -> None:
+    """Every memory that memfs writes holds one."""
+    assert find_secrets("\n".join(f"id: {new_id()}" for _ in range(2_000))) == []
+
+
+def test_a_credential_in_a_very_long_line_is_found() -> None:
+    """Wherever in the line it stands."""
+    for before in (0, _PIECE - 10, _PIECE - _OVERLAP, 5 * _PIECE + 1):
+        assert find_secrets("x " * (before // 2) + JWT + " x" * _PIECE) == ["JSON Web Token in line 1"]
+
+
+@given(st.integers(0, 5 * _PIECE), st.data())
+def test_a_long_line_is_looked_at_in_pieces_that_overlap(length: int, data: st.DataObject) -> None:
+    """No detector gets more than a piece, and what is no longer than the overlap is whole in one of them."""
+    line = "".join(chr(0x4E00 + number % 20_000) for number in range(length))
+    start = data.draw(st.integers(0, length))
+    part = line[start : start + _OVERLAP]
+
+    pieces = _pieces(line)
+
+    assert all(len(piece) <= _PIECE for piece in pieces)
+    assert any(part in piece for piece in pieces)
+    assert len(pieces) <= 1 + length // (_PIECE - _OVERLAP)
+
+
+# ---- trusted workspaces
+
+
+def test_a_workspace_is_trusted_from_when_it_was_said_until_it_is_taken_back(tmp_path: Path) -> None:
+    """Nothing is trusted at first; each workspace is its own."""
+    state, one, other = tmp_path / "state", tmp_path / "one", tmp_path / "other"
+
+    history = [is_trusted(state, one)]
+    for trusted in (True, True, False, False, True):
+        set_trusted(state, one, trusted=trusted)
+        history.append(is_trusted(state, one))
+    set_trusted(state, other, trusted=True)
+    set_trusted(state, one, trusted=False)
+
+    assert history == [False, True, True, False, False, True]
+    assert (is_trusted(state, one), is_trusted(state, other)) == (False, True)
+
+
+def test_trust_is_of_one_folder_and_no_other(tmp_path: Path) -> None:
+    """Neither of its parent, its sub-folders, nor of a folder whose name begins like it."""
+    state, workspace = tmp_path / "state", tmp_path / "work"
+    set_trusted(state, workspace, trusted=True)
+
+    for other in (tmp_path, workspace / "sub", tmp_path / "work-evil", tmp_path / "wor", tmp_path / "Work"):
+        assert not is_trusted(state, other)
+
+
+def test_trust_goes_by_the_real_folder(tmp_path: Path) -> None:
+    """A link to a trusted workspace is that workspace; a link that is turned elsewhere is not."""
+    state, workspace, link = tmp_path / "state", tmp_path / "work", tmp_path / "link"
+    workspace.mkdir()
+    (tmp_path / "evil").mkdir()
+    link.symlink_to(workspace)
+    set_trusted(state, link, trusted=True)
+    before = [is_trusted(state, workspace), is_trusted(state, link)]
+
+    link.unlink()
+    link.symlink_to(tmp_path / "evil")
+
+    assert before == [True, True]
+    assert not is_trusted(state, link)
+
+
+def test_a_name_with_a_line_break_trusts_no_other_folder(tmp_path: Path) -> None:
+    """A folder whose name holds another folder's path is refused, and that other one is not trusted."""
+    state, other = tmp_path / "state", tmp_path / "other"
+
+    with pytest.raises(MemfsError, match="line break"):
+        set_trusted(state, Path(f"{tmp_path}/a\n{other}"), trusted=True)
+
+    assert not is_trusted(state, other)
+    assert not (state / TRUSTED).exists()
+
+
+def test_a_name_that_is_not_utf_8_can_be_trusted(tmp_path: Path) -> None:
+    """Paths are bytes."""
+    workspace = tmp_path / os.fsdecode(b"w\xff")
+
+    set_trusted(tmp_path / "state", workspace, trusted=True)
+
+    assert is_trusted(tmp_path / "state", workspace)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xff\xfe\x00", b"trusted everything"])
+def test_a_damaged_list_trusts_nothing_more(tmp_path: Path, content: bytes) -> None:
+    """What is no path of ours in the file is nothing, and adding to it still works."""
+    workspace = tmp_path / "work"
+    (tmp_path / TRUSTED).write_bytes(content)
+    before = is_trusted(tmp_path, workspace)
+
+    set_trusted(tmp_path, workspace, trusted=True)
+
+    assert not before
+    assert is_trusted(tmp_path, workspace)
+
+
+def test_the_list_is_the_users_alone(tmp_path: Path) -> None:
+    """The state folder that is made for it is closed to others."""
+    set_trusted(tmp_path / "state", tmp_path, trusted=True)
+
+    assert (tmp_path / "state").stat().st_mode & 0o077 == 0
