@@ -14,6 +14,9 @@ from memfs.memory import Problem
 from memfs.store import File
 from memfs.store import Store
 
+LAST_SECOND = 253_402_300_799
+"""Of the year 9999; some file systems hold later times, and no calendar does."""
+
 
 class Entry(NamedTuple):
     """A memory where it lies: what it says, in which store, and the digest that a later write must show.
@@ -35,7 +38,7 @@ class Entry(NamedTuple):
     @property
     def changed(self) -> datetime:
         """When the file was last written to."""
-        return datetime.fromtimestamp(self.file.stamp.mtime_ns / 1e9, UTC)
+        return datetime.fromtimestamp(min(max(self.file.stamp.mtime_ns // 1_000_000_000, 0), LAST_SECOND), UTC)
 
     @property
     def created(self) -> datetime:

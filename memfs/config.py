@@ -45,6 +45,7 @@ class Config(NamedTuple):
         groups: Member folders by group name.
         regex_seconds, search_refresh_seconds: Time limits.
         problems: What config.toml says that could not be taken, one sentence each.
+        broken: Why none of config.toml could be taken; empty when it could be read.
     """
 
     home: Path
@@ -58,6 +59,7 @@ class Config(NamedTuple):
     regex_seconds: float = 1.0
     search_refresh_seconds: float = 5.0
     problems: tuple[str, ...] = ()
+    broken: str = ""
 
     @property
     def path(self) -> Path:
@@ -109,6 +111,7 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
         regex_seconds=reader.number(limits, "regex_seconds", 1.0),
         search_refresh_seconds=reader.number(limits, "search_refresh_seconds", 5.0),
         problems=tuple(reader.problems),
+        broken=problems[0] if problems else "",
     )
 
 

@@ -54,6 +54,8 @@ def examine(
         fix: Give twins new ids, and finish moves that were cut off.
         may_remove: Asked before the copy of a memory that lies in two stores is removed from the farther one.
     """
+    if fix:
+        workspace.journal.sweep()
     findings = [*_files(workspace), *_doubles(workspace, fix=fix, may_remove=may_remove)]
     findings += [
         Finding("config", (workspace.config.path,), 0, each, serious=False) for each in workspace.config.problems
@@ -104,7 +106,8 @@ def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], b
 
 
 def _renamed(workspace: Workspace, entries: tuple[Entry, ...]) -> Iterator[str]:
-    """Give all but the oldest of *entries* new ids; yield what was done."""
-    for entry in sorted(entries, key=lambda entry: (entry.created, entry.changed))[1:]:
+    """Give all but the oldest trusted one of *entries* new ids; yield what was done."""
+    # a stranger's file cannot take an id away from the user's by claiming to be older
+    for entry in sorted(entries, key=lambda entry: (not entry.trusted, entry.created, entry.changed))[1:]:
         with suppress(MemfsError):
             yield f"{entry.path} is now {workspace.give_new_id(entry).memory.id}"

@@ -6,7 +6,7 @@ database "connection pool" -mysql tag:infra type:decision importance:>=8 created
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import unicodedata
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -25,6 +25,7 @@ _TOKEN = re.compile(r'(?P<minus>(?:-(?!-))?)(?:(?P<key>[A-Za-z]+):)?(?:"(?P<quot
 _WORD = re.compile(r"[^\W_]+")
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?(.+)")
 _RANGE = re.compile(r"(.+?)\.\.(.+)")
+_SCOPE = re.compile(r"workspace|global|group:.+")
 _LISTS = {"tag": "tags", "type": "types", "scope": "scopes", "channel": "channels", "category": "categories"}
 _TIMES = ("created", "updated")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -88,7 +89,10 @@ class Query(NamedTuple):
 
 
 def words_of(text: str) -> list[str]:
-    """Return the runs of letters and digits of *text*, lower-cased."""
+    """Return the runs of letters, their marks, and digits of *text*, lower-cased."""
+    if not text.isascii():
+        kept = (character if unicodedata.category(character)[0] in "LMN" else " " for character in text)
+        return "".join(kept).lower().split()
     return [word.lower() for word in _WORD.findall(text)]
 
 
@@ -100,7 +104,7 @@ def parse(text: str, base: Filters = NO_FILTERS) -> Query:
         base: Filters that were given apart from the text.
     """
     notes = [f"The question was cut at {MAX_CHARACTERS} characters."] if len(text) > MAX_CHARACTERS else []
-    text = text[:MAX_CHARACTERS].encode("utf-8", "replace").decode()
+    text = unicodedata.normalize("NFC", text[:MAX_CHARACTERS].encode("utf-8", "replace").decode())
     words: dict[str, None] = {}
     compounds: list[tuple[str, ...]] = []
     phrases: list[tuple[str, ...]] = []
@@ -133,33 +137,39 @@ def parse(text: str, base: Filters = NO_FILTERS) -> Query:
 
 def _add_filter(filters: Filters, key: str, value: str, notes: list[str]) -> Filters | None:
     """Return *filters* with `key:value`, or None when that is no filter."""
-    if not value.strip():
+    if key == "scope" and not _SCOPE.fullmatch(value):
+        notes.append(f"scope:{value[:40]} is no filter (the scopes are workspace, global and group:NAME).")
         return None
-    if key in _LISTS:
+    if key in _LISTS and value.strip():
         field = _LISTS[key]
         both: dict[str, Any] = {field: (*getattr(filters, field), value)}
         return filters._replace(**both)
-    if key == "path":
+    if key == "path" and value.strip():
         return filters._replace(paths=(*filters.paths, value[:200]))
     if key not in ("importance", *_TIMES):
         return None
     try:
-        bounds = _bounds(value, _whole if key == "importance" else _milliseconds)
+        narrower = bounds(key, value)
     except ValueError:
         notes.append(f"{key}:{value[:40]} is no filter (try {key}:>={'8' if key == 'importance' else '2026-01-31'}).")
         return None
-    narrowed: dict[str, Any] = {key: _both(getattr(filters, key), bounds)}
+    narrowed: dict[str, Any] = {key: _both(getattr(filters, key), narrower)}
     return filters._replace(**narrowed)
 
 
 def _both(one: Bounds, other: Bounds) -> Bounds:
-    lows = [bounds[0] for bounds in (one, other) if bounds[0] is not None]
-    highs = [bounds[1] for bounds in (one, other) if bounds[1] is not None]
+    lows = [each[0] for each in (one, other) if each[0] is not None]
+    highs = [each[1] for each in (one, other) if each[1] is not None]
     return (max(lows, default=None), min(highs, default=None))
 
 
-def _bounds(value: str, span: Callable[[str], tuple[int, int]]) -> Bounds:
-    """Return the bounds that `>=8`, `8`, `5..8` or `<2026-01-01` mean; *span* gives what one value covers."""
+def bounds(key: str, value: str) -> Bounds:
+    """Return the bounds that `>=8`, `8`, `5..8` or `<2026-01-01` mean for `importance`, `created` or `updated`.
+
+    Raises:
+        ValueError: They mean nothing.
+    """
+    span = _whole if key == "importance" else _milliseconds
     if found := _RANGE.fullmatch(value):
         return span(found[1])[0], span(found[2])[1]
     compared = _COMPARED.fullmatch(value)

@@ -87,15 +87,21 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
     if named:
         return Path(os.path.realpath(os.path.expanduser(named)))
     here = Path(os.path.realpath(cwd))
-    home = os.path.realpath(config.home)
+    homes = {os.path.realpath(config.home), os.path.realpath(os.path.expanduser("~/.memory"))}
     for folder in (here, *here.parents):
         store = folder / FOLDER
-        if (os.path.islink(store) or os.path.isdir(store)) and os.path.realpath(store) != home:
+        there = (os.path.islink(store) or os.path.isdir(store)) and os.path.realpath(store) not in homes
+        if there and (folder == here or _is_ours(store)):
             return folder
     for folder in (here, *here.parents):
         if os.path.exists(folder / ".git"):
             return folder
     return here
+
+
+def _is_ours(store: Path) -> bool:
+    """Return whether *store* is not another user's: a folder above ours may be anybody's to plant one in."""
+    return os.geteuid() in (0, os.lstat(store).st_uid)
 
 
 def global_store(config: Config) -> Store:

@@ -496,7 +496,9 @@ def _encodable(name: str) -> bool:
 
 def _stamp(about: os.stat_result) -> Stamp:
     # an archive may name any time: what is before 1678 or after 2262 counts as then, in 64 bits
-    return Stamp(about.st_size, max(-_LAST_NS, min(about.st_mtime_ns, _LAST_NS)), about.st_ctime_ns, about.st_ino)
+    return Stamp(
+        about.st_size, max(-_LAST_NS, min(about.st_mtime_ns, _LAST_NS)), about.st_ctime_ns, about.st_ino & _LAST_NS
+    )
 
 
 def _copy_attributes(folder: int, name: str, fd: int) -> None:

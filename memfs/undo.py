@@ -1,6 +1,6 @@
 """The undo journal: what memfs replaced, moved or removed, and when; kept in the state folder, never in a store.
 
-One file for each version, `undo/<store key>/<id>/<milliseconds>-<random>.undo`: a line of JSON,
+One file for each version, `undo/<store key>/<id>/<microseconds>-<random>.undo`: a line of JSON,
 then the bytes that were there before, untouched.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -24,7 +25,10 @@ DAYS = 90
 HEAD_BYTES = 1 << 20
 """Of the line of JSON at most: a title may fill a header of 64 KiB, and takes up to six times that as JSON."""
 
-Verb = Literal["save", "update", "move", "forget", "restore", "undo"]
+Verb = Literal["save", "update", "move", "forget", "restore", "put_back", "undo"]
+
+MADE = ("save", "put_back")
+"""Verbs before which there was no file."""
 
 
 class Entry(NamedTuple):
@@ -75,8 +79,11 @@ class Journal:
                 head = {**entry._asdict(), "bytes": len(raw)}
                 file.write(json.dumps(head).encode() + b"\n" + raw)
                 file.flush()
-                if entry.verb != "save":
+                if entry.verb not in MADE:
                     os.fsync(file.fileno())
+            if entry.verb not in MADE:
+                for folder in (place, place.parent, self.folder):
+                    _flush(folder)
             self._prune(place)
         except OSError as error:
             with suppress(OSError):
@@ -84,11 +91,15 @@ class Journal:
             raise StorageFailed.of(error, path, "keep an undo copy in") from error
         return entry
 
-    def entries(self, store: Store, memory_id: str = "") -> list[Entry]:
-        """Return what is known of *memory_id*, or of the whole store, newest first; damaged entries are left out."""
+    def entries(self, store: Store, memory_id: str = "") -> Iterator[Entry]:
+        """Yield what is known of *memory_id*, or of the whole store, newest first; damaged entries are left out.
+
+        Only names are read ahead: whoever wants the newest pays for one file.
+        """
         pattern = f"{memory_id}/*.undo" if memory_id else "*/*.undo"
-        paths = sorted((self.folder / store.key).glob(pattern), key=lambda path: path.name, reverse=True)
-        return [entry for path in paths if (entry := _read_entry(path)) is not None]
+        for path in sorted((self.folder / store.key).glob(pattern), key=lambda path: path.name, reverse=True):
+            if (entry := _read_entry(path)) is not None:
+                yield entry
 
     def content(self, store: Store, entry: Entry) -> bytes:
         """Return the bytes that were there before *entry*.
@@ -107,22 +118,52 @@ class Journal:
         with suppress(OSError):
             self._path(store, entry).unlink()
 
+    def retire(self, store: Store, entry: Entry) -> None:
+        """Keep the bytes of *entry*, but let no undo meet it again."""
+        raw = self.content(store, entry)
+        self.drop(store, entry)
+        if entry.verb not in MADE:
+            self.keep(store, entry._replace(verb="undo"), raw)
+
     def _path(self, store: Store, entry: Entry) -> Path:
         return self.folder / store.key / entry.memory_id / f"{entry.version}.undo"
 
+    def sweep(self) -> None:
+        """Remove everything that is older than `DAYS`, of memories too that are never touched again."""
+        for path in self.folder.glob("*/*/*.undo"):
+            if path.name < _oldest():
+                with suppress(OSError):
+                    path.unlink()
+
     def _prune(self, place: Path) -> None:
         names = sorted(path.name for path in place.glob("*.undo"))
-        oldest = f"{int((time.time() - DAYS * 86400) * 1000):014d}"
         for name in names[:-1]:
-            if name < oldest or len(names) > VERSIONS:
+            if name < _oldest() or len(names) > VERSIONS:
                 with suppress(OSError):
                     (place / name).unlink()
                 names = names[1:]
 
 
+_last_version = 0
+
+
 def new_version(now: float) -> str:
-    """Return a new entry's name: milliseconds since the epoch *now*, and what sets two in one apart."""
-    return f"{int(now * 1000):014d}-{os.urandom(3).hex()}"
+    """Return a new entry's name: microseconds since the epoch *now*, later than any that this process gave out."""
+    global _last_version  # noqa: PLW0603  (two entries of one verb must keep their order)
+    _last_version = max(int(now * 1_000_000), _last_version + 1)
+    return f"{_last_version:017d}-{os.urandom(3).hex()}"
+
+
+def _oldest() -> str:
+    return f"{int((time.time() - DAYS * 86_400) * 1_000_000):017d}"
+
+
+def _flush(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _read_entry(path: Path) -> Entry | None:

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from typing import NamedTuple
@@ -55,7 +56,7 @@ def memfs(
     *arguments: str | bytes | Path,
     folder: Path | None = None,
     stdin: str | bytes = "",
-    **environ: str,
+    environ: Mapping[str, str] | None = None,
 ) -> Answer:
     """Run `memfs` with *arguments* and return how it ended.
 
@@ -69,7 +70,7 @@ def memfs(
     done = subprocess.run(
         [*MEMFS, *arguments],
         cwd=folder or world.folder(),
-        env={**world.environ, **environ},
+        env={**world.environ, **(environ or {})},
         input=stdin.encode() if isinstance(stdin, str) else stdin,
         capture_output=True,
         timeout=DEADLINE_SECONDS,
@@ -80,7 +81,8 @@ def memfs(
 
 def as_json(world: World, *arguments: str | Path, folder: Path | None = None, stdin: str = "") -> dict[str, Any]:
     """Return what `memfs` with *arguments* and `--json` answers; fails when it fails."""
-    return memfs(world, *arguments, "--json", folder=folder, stdin=stdin).json
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    return memfs(world, *arguments[:end], "--json", *arguments[end:], folder=folder, stdin=stdin).json
 
 
 def editor(world: World, script: str) -> str:

@@ -269,7 +269,7 @@ def opened():
     return Workspace.open(Path(disk) / "project", mode="hybrid")
 mount()
 workspace = opened()
-entries = [workspace.save(f"lighthouse {number} " + "lorem " * 300, {"title": f"T{number}"}).entry for number in range(4)]
+entries = [workspace.save(f"lighthouse {n} " + "lorem " * 300, {"title": f"T{n}"}).entry for n in range(4)]
 updated = workspace.update(entries[0].memory.id, {}, "changed").entry
 moved = workspace.move(entries[1].memory.id, "global").entry
 workspace.forget(entries[2].memory.id)
@@ -289,7 +289,7 @@ print(json.dumps([there == wanted, found, back == [entries[0].file.digest, entri
 
 
 def test_what_was_answered_survives_a_power_cut(world: World) -> None:
-    """P1: saved, updated, moved or forgotten stays so, and can be taken back, on a disk that lost all that was unflushed."""
+    """P1: saved, updated, moved or forgotten stays so, and can be taken back, where nothing unflushed is left."""
     image, disk = world.root / "image", world.root / "disk"
     disk.mkdir()
     with image.open("wb") as file:

@@ -267,8 +267,13 @@ def test_the_example_means_what_it_says() -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"# Title\n\nBody.\n", b"---\n---\n# Title\n\nBody.\n", b"---\n# a comment\n---\n# Title\n\nBody.\n"],
-    ids=["no-frontmatter", "empty-frontmatter", "only-a-comment"],
+    [
+        b"# Title\n\nBody.\n",
+        b"---\n---\n# Title\n\nBody.\n",
+        b"---\n# a comment\n---\n# Title\n\nBody.\n",
+        b"---\n--- \n---\n# Title\n\nBody.\n",
+    ],
+    ids=["no-frontmatter", "empty-frontmatter", "only-a-comment", "only-a-document-start"],
 )
 def test_every_key_is_optional_and_so_is_the_frontmatter(raw: bytes) -> None:
     """A plain markdown file is a memory, every key at its default."""

@@ -134,6 +134,25 @@ def test_a_log_that_was_written_anew_is_read_anew(tmp_path: Path, more: int) -> 
     assert reader.of(STORE) == new
 
 
+def test_an_edition_lasts_until_the_log_is_written_anew(tmp_path: Path) -> None:
+    """Appending keeps it, for every process; forgetting ends it, and the next log has another."""
+    writer, reader = Seen(tmp_path), Seen(tmp_path)
+    none = reader.edition(STORE)
+    writer.add(STORE, {"a": stamp(1)})
+    first = reader.edition(STORE)
+
+    writer.add(STORE, {"b": stamp(2)})
+    appended = [writer.edition(STORE), reader.edition(STORE)]
+    writer.forget(STORE)
+    forgotten = reader.edition(STORE)
+    writer.add(STORE, {"a": stamp(1)})
+
+    assert (none, forgotten) == (b"", b"")
+    assert appended == [first, first]
+    assert reader.edition(STORE) == writer.edition(STORE)
+    assert reader.edition(STORE) not in (b"", first)
+
+
 def test_a_log_that_was_forgotten_by_another_process_is_empty(tmp_path: Path) -> None:
     """A reader that had read it does not keep what it read."""
     writer, reader = Seen(tmp_path), Seen(tmp_path)

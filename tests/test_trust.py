@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import unicodedata
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memfs.errors import MemfsError
+from memfs.errors import StorageFailed
 from memfs.memory import new_id
 from memfs.trust import _OVERLAP
 from memfs.trust import _PIECE
@@ -19,6 +21,7 @@ from memfs.trust import TRUSTED
 from memfs.trust import _pieces
 from memfs.trust import find_secrets
 from memfs.trust import inert
+from memfs.trust import inert_json
 from memfs.trust import inert_line
 from memfs.trust import is_trusted
 from memfs.trust import set_trusted
@@ -40,7 +43,7 @@ def test_what_could_steer_a_terminal_is_shown_as_its_number(text: str) -> None:
 
     assert shown.startswith("before ")
     assert shown.endswith(" after")
-    assert "\\u" in shown
+    assert "\\u" in shown.lower()
     assert shown.encode().isascii()
 
 
@@ -67,6 +70,19 @@ def test_inert_text_holds_no_code_point_that_steers(text: str) -> None:
 def test_ordinary_text_is_left_alone(text: str) -> None:
     """Every script, emoji and typography stay what they are."""
     assert inert(text) == text
+
+
+@given(st.text(st.characters()))
+@example("".join(HOSTILE))
+def test_inert_json_says_the_same(text: str) -> None:
+    """72: what is hidden stands in its strings as JSON's own escapes, and nothing else changes."""
+    document = json.dumps({text: [text]}, ensure_ascii=False, indent=2)
+
+    shown = inert_json(document)
+
+    assert json.loads(shown) == {text: [text]}
+    assert inert(shown) == shown
+    assert shown.encode()
 
 
 @given(st.text(st.characters()))
@@ -251,6 +267,16 @@ def test_a_damaged_list_trusts_nothing_more(tmp_path: Path, content: bytes) -> N
 
     assert not before
     assert is_trusted(tmp_path, workspace)
+
+
+def test_a_list_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """Nothing is trusted where it could not be remembered."""
+    (tmp_path / "state").write_text("a file where the folder should be")
+
+    with pytest.raises(StorageFailed, match="trusted"):
+        set_trusted(tmp_path / "state", tmp_path, trusted=True)
+
+    assert not is_trusted(tmp_path / "state", tmp_path)
 
 
 def test_the_list_is_the_users_alone(tmp_path: Path) -> None:

@@ -181,9 +181,9 @@ def version_json(version: Version) -> Json:
 def error_json(error: MemfsError) -> Json:
     """Return an error as an object: its code, its sentence, and what it knows beside."""
     known: Json = {"code": error.code, "message": str(error)}
-    for name in ("near", "candidates", "findings"):
+    for name in ("near", "candidates", "findings", "paths"):
         if value := getattr(error, name, None):
-            known[name] = list(value)
+            known[name] = [str(each) for each in value]
     if path := getattr(error, "path", None):
         known["path"] = str(path)
     return {"error": known}

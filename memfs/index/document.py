@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import unicodedata
 
 import tantivy
 
@@ -17,6 +18,8 @@ SCHEMA_VERSION = 1
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HUMP = re.compile(r"[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]))")
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _ALNUM = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -47,8 +50,8 @@ def schema() -> tantivy.Schema:
 def document(store_key: str, memory: Memory, stamp: Stamp) -> dict[str, object]:
     """Return the fields for *memory* in the store *store_key*, whose file had the stamp *stamp* when it was read."""
     changed = stamp.mtime_ns // 1_000_000
-    created = to_milliseconds(memory.created) if memory.created else changed
-    text = _text(memory, created)
+    created = _learned(memory, to_milliseconds(memory.created)) if memory.created else changed
+    text = unicodedata.normalize("NFC", _text(memory, created))
     document: dict[str, object] = {
         "all": f"{text}\n{_parts(text)}",
         "title": memory.title,
@@ -72,6 +75,17 @@ def document(store_key: str, memory: Memory, stamp: Stamp) -> dict[str, object]:
     if memory.expires:
         document["expires"] = to_milliseconds(memory.expires)
     return document
+
+
+def _learned(memory: Memory, created: int) -> int:
+    """Return *created*, to the millisecond where the id was made in the same second: the order of a burst of saves."""
+    if _ULID.fullmatch(memory.id):
+        number = 0
+        for character in memory.id[:10]:
+            number = number * 32 + _CROCKFORD.index(character)
+        if number // 1000 == created // 1000:
+            return number
+    return created
 
 
 def _text(memory: Memory, created: int) -> str:

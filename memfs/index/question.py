@@ -21,7 +21,7 @@ from memfs.words import STOPWORDS
 
 TITLE_WEIGHT, IRREGULAR_WEIGHT, GRAM_WEIGHT, COMPOUND_WEIGHT = 0.5, 0.8, 0.1, 0.5
 """Relative to 1 for a word in the text; measured, see `.memory/search-recipe.md`."""
-GRAM_WORD = 4
+GRAM_WORD, GRAM_LENGTH = 4, 3
 """Letters from which on a word is also looked for by its three-letter pieces, which is what finds typos."""
 
 
@@ -55,11 +55,11 @@ class Questions:
 
         words = [word for word in query.words if word not in STOPWORDS] or list(query.words)
         for word in words:
-            for number, stem in enumerate(self._forms(word)):
-                weight = IRREGULAR_WEIGHT if number else 1.0
-                asked.clauses.append((Occur.Should, term("all", stem, weight, counts=not number)))
-                asked.clauses.append((Occur.Should, term("title", stem, weight * TITLE_WEIGHT, counts=not number)))
-            if len(word) >= GRAM_WORD:
+            for stem, weight in self._forms(word):
+                counts = weight == 1.0
+                asked.clauses.append((Occur.Should, term("all", stem, weight, counts=counts)))
+                asked.clauses.append((Occur.Should, term("title", stem, weight * TITLE_WEIGHT, counts=counts)))
+            if len(word) >= (GRAM_WORD if word.isascii() else GRAM_LENGTH):
                 pieces = dict.fromkeys(self._grams.analyze(word))
                 grams = [(Occur.Should, term("ng", piece, GRAM_WEIGHT)) for piece in pieces]
                 asked.clauses.append((Occur.Should, Clause.boolean_query(grams, max(1, len(grams) // 2))))
@@ -68,7 +68,8 @@ class Questions:
             asked.clauses.append((Occur.Should, phrase))
         for phrase_words in query.phrases:
             for word in phrase_words:
-                term("all", self._stem(word), 1.0)
+                for stem in self._stems.analyze(word):
+                    term("all", stem, 1.0)
             asked.musts.append((Occur.Must, self._phrase(phrase_words)))
         return asked
 
@@ -98,13 +99,10 @@ class Questions:
         words = [word for word in query.words if word not in STOPWORDS] or list(query.words)
         return words + [word for phrase in query.phrases for word in phrase]
 
-    def _stem(self, word: str) -> str:
-        stems = self._stems.analyze(word)
-        return stems[0] if stems else word
-
-    def _forms(self, word: str) -> list[str]:
-        """Return the stem of *word*, then those of its irregular forms."""
-        return list(dict.fromkeys(self._stem(form) for form in (word, *IRREGULAR.get(word, ()))))
+    def _forms(self, word: str) -> list[tuple[str, float]]:
+        """Return the stems of *word* (several where the index splits it), then of its irregular forms, with weights."""
+        others = [stem for other in IRREGULAR.get(word, ()) for stem in self._stems.analyze(other)]
+        return list((dict.fromkeys(others, IRREGULAR_WEIGHT) | dict.fromkeys(self._stems.analyze(word), 1.0)).items())
 
     def _phrase(self, words: Sequence[str]) -> Clause:
         stems = [stem for word in words for stem in self._stems.analyze(word)]
@@ -136,7 +134,7 @@ class Questions:
 
     def terms(self, query: Query) -> Clause:
         """Return a clause for all the words of *query*, by which a snippet marks its matches."""
-        stems = dict.fromkeys(stem for word in self._asked_words(query) for stem in self._forms(word))
+        stems = dict.fromkeys(stem for word in self._asked_words(query) for stem, _ in self._forms(word))
         return Clause.boolean_query([(Occur.Should, Clause.term_query(self._schema, "all", stem)) for stem in stems])
 
 

@@ -32,12 +32,13 @@ from memfs.changes import GONE as GONE
 from memfs.changes import Snapshot as Snapshot
 from memfs.changes import diff as diff
 from memfs.errors import Ambiguous as Ambiguous
+from memfs.errors import BadConfig
 from memfs.errors import Changed
 from memfs.errors import Conflict
-from memfs.errors import Exists as Exists
+from memfs.errors import Exists
 from memfs.errors import Invalid
 from memfs.errors import MemfsError as MemfsError
-from memfs.errors import NotFound as NotFound
+from memfs.errors import NotFound
 from memfs.errors import OutOfScope
 from memfs.errors import OutsideStore as OutsideStore
 from memfs.errors import Refused
@@ -160,13 +161,36 @@ class Workspace:
         self._check_secrets(raw.decode(), allow=allow_secret)
         title = memories.parse(raw, "x.md").title
         with self._lock:
-            if store.scope == "workspace" and not store.root.exists():
+            self._refuse_guess()
+            self._refuse_known(values or {})
+            new = store.scope == "workspace" and not os.path.lexists(store.root)
+            file = with_free_name(lambda name: store.write(name, raw, ABSENT), title)
+            if new:
                 with suppress(StorageFailed):  # its text is marked as a stranger's then, and safe all the same
                     trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
-            file = with_free_name(lambda name: store.write(name, raw, ABSENT), title)
             entry = self._names.entry(store, file.path)
-            self._edits.saved(entry)
+            self._edits.made("save", entry)
             return Done("save", entry, (*([note] if note else []), *self._freshness.path(store, file.path)))
+
+    def _refuse_guess(self) -> None:
+        """Refuse to guess where a save goes while config.toml, which may say it, cannot be read.
+
+        Raises:
+            BadConfig: It cannot, and neither the command line nor the environment says.
+        """
+        if self.config.broken and self.view.mode_source == "default":
+            raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
+
+    def _refuse_known(self, values: Mapping[str, Value]) -> None:
+        """Refuse to save under an id that another memory of the view has.
+
+        Raises:
+            Exists: There is one.
+        """
+        if isinstance(memory_id := values.get("id"), str):
+            with suppress(NotFound):
+                self._freshness.all(self.view.stores)
+                raise Exists(self._names.resolve(memory_id, self.view.stores)[0].path)
 
     def _check_secrets(self, text: str, *, allow: bool) -> None:
         found = [] if allow else trust.find_secrets(text)
@@ -189,8 +213,7 @@ class Workspace:
         """
         with self._lock:
             stores = (self.view.store(scope),) if scope else self.view.stores
-            for store in stores:
-                self.refresh(store)
+            self._freshness.all(stores)
             return self._names.resolve(reference, stores)[0]
 
     def search(
@@ -281,8 +304,9 @@ class Workspace:
             entry = self.get(reference)
             if expect and expect != entry.file.digest:
                 raise Changed(entry.path, expect, entry.file.digest)
-            entry = self._rewritten("update", entry, changes, body, allow_secret=allow_secret)
-            return Done("update", entry, self._freshness.path(entry.store, entry.memory.path))
+            new = self._rewritten("update", entry, changes, body, allow_secret=allow_secret)
+            notes = () if new is not entry else ("Nothing changed: it says that already.",)
+            return Done("update", new, (*notes, *self._freshness.path(new.store, new.memory.path)))
 
     def _rewritten(
         self,

@@ -11,7 +11,9 @@ from typing import TypeVar
 
 from memfs import memory as memories
 from memfs.answers import Entry
+from memfs.changes import GONE
 from memfs.errors import Exists
+from memfs.errors import MemfsError
 from memfs.errors import StorageFailed
 from memfs.errors import Unwritable
 from memfs.store import ABSENT
@@ -48,13 +50,23 @@ class Edits:
         try:
             yield
         except BaseException:
-            self.journal.drop(entry.store, kept)
+            # an error after the deed (a flush that fails, Ctrl-C) must not cost the only copy of what was there
+            if self._untouched(entry, new):
+                self.journal.drop(entry.store, kept)
             raise
 
-    def saved(self, entry: Entry) -> None:
+    def _untouched(self, entry: Entry, new: Entry | None) -> bool:
+        """Return whether the file of *entry* is surely as it was, and not yet at *new*'s place."""
+        try:
+            moved = new is not None and new.path != entry.path and new.store.stamp(new.memory.path) != GONE
+            return not moved and entry.store.read(entry.memory.path).raw == entry.file.raw
+        except MemfsError:
+            return False
+
+    def made(self, verb: Verb, entry: Entry) -> None:
         """Write down that *entry* was made, for `undo`; the memory is safe even if this fails."""
         with suppress(StorageFailed):
-            self.journal.keep(entry.store, record("save", entry, entry), b"")
+            self.journal.keep(entry.store, record(verb, entry, entry), b"")
 
     def replaced(self, verb: Verb, entry: Entry, raw: bytes) -> Entry:
         """Put *raw* in the place of *entry*'s bytes; return the memory as it is then. Raises like `Store.write`."""
@@ -85,14 +97,15 @@ class Edits:
         with self.announced(verb, entry, None):
             entry.store.remove(entry.memory.path, entry.file.digest)
 
-    def put_back(self, store: Store, path: str, raw: bytes, title: str) -> Entry:
+    def put_back(self, verb: Verb, store: Store, path: str, raw: bytes, title: str) -> Entry:
         """Make the file *path* with the bytes *raw* again, or one of a free name where another took its place."""
         try:
             store.write(path, raw, ABSENT)
         except Exists:
-            if store.read(path).raw != raw:
-                path = with_free_name(lambda name: store.write(name, raw, ABSENT), title).path
-        return self._read(store, path)
+            path = with_free_name(lambda name: store.write(name, raw, ABSENT), title).path
+        entry = self._read(store, path)
+        self.made(verb, entry)
+        return entry
 
 
 def record(verb: Verb, entry: Entry, new: Entry | None) -> Version:

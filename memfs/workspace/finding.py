@@ -24,7 +24,7 @@ from memfs.workspace.names import Names
 
 SPARE_HITS = 5
 """Asked of the index beyond what is wanted, for files that vanish before they are read."""
-REGEX_CANDIDATES = 2_000
+REGEX_CANDIDATES = 20_000
 """Memories that a regular expression is tried on, best first, within its time."""
 
 Candidate = tuple[tuple[str, str], float, float]
@@ -45,7 +45,7 @@ class Finding:
     def search(self, query: Query, limit: int, regex: str) -> Results:
         """Return the best *limit* memories for *query* that also match *regex*, if that is given."""
         stores = self.stores_of(query)
-        notes = [*query.notes, *self._fresh(stores)]
+        notes = [*query.notes, *self.config.problems, *self._fresh(stores)]
         pattern = Pattern(regex, self.config.regex_seconds)
         weights = {store.key: self.view.weights[store.key] for store in stores}
         wanted = REGEX_CANDIDATES if regex else limit + SPARE_HITS
@@ -75,7 +75,7 @@ class Finding:
     def page(self, query: Query, sort: str, limit: int, offset: int) -> Listing:
         """Return a page of the memories that pass the filters of *query*, highest *sort* first."""
         stores = self.stores_of(query)
-        notes = self._fresh(stores)
+        notes = [*self.config.problems, *self._fresh(stores)]
         keys = [store.key for store in stores]
         now = datetime.now(UTC)
         places, total = self._ask(lambda: self.index.page(keys, query, now, sort=sort, limit=limit, offset=offset))

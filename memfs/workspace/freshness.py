@@ -13,6 +13,8 @@ from memfs.answers import Event
 from memfs.changes import GONE
 from memfs.changes import Snapshot
 from memfs.changes import diff
+from memfs.errors import OutsideStore
+from memfs.errors import StorageFailed
 from memfs.index import Index
 from memfs.index import IndexBroken
 from memfs.scope import View
@@ -88,7 +90,8 @@ class Freshness:
             self._complete.pop(store.key, None)
         self._tell(store, now, partial=partial)
         if done.pending:
-            return f"{done.pending:,} changed memories of the {store.scope} store are not searchable yet: {done.note}"
+            what = f"{done.pending:,} changed memories of the {store.scope} store"
+            return f"{what} are not searchable yet: {done.note}"
         return self.index.note
 
     def _tell(self, store: Store, now: Snapshot, *, partial: bool) -> None:
@@ -115,9 +118,20 @@ class Freshness:
 
         return stop
 
-    def all(self, stores: Iterable[Store]) -> Sequence[str]:
-        """Refresh *stores*; return what the caller should know."""
-        return [note for note in dict.fromkeys(self.refresh(store) for store in stores) if note]
+    def all(self, stores: Sequence[Store], *, spare: bool = False) -> Sequence[str]:
+        """Refresh *stores*; return what the caller should know.
+
+        A store that cannot be read harms no other: it becomes a note, unless it is the only one and not to be spared.
+        """
+        notes: dict[str, None] = {}
+        for store in stores:
+            try:
+                notes[self.refresh(store)] = None
+            except (OutsideStore, StorageFailed) as error:
+                if len(stores) == 1 and not spare:
+                    raise
+                notes[f"The {store.scope} store is left out: {error}"] = None
+        return [note for note in notes if note]
 
     def path(self, store: Store, path: str) -> tuple[str, ...]:
         """Refresh what is known to have changed; return what the caller should know."""

@@ -17,8 +17,11 @@ from memfs.answers import Flaw
 from memfs.answers import Status
 from memfs.answers import StoreStatus
 from memfs.config import Config
+from memfs.errors import OutsideStore
+from memfs.errors import StorageFailed
 from memfs.query import Filters
 from memfs.scope import View
+from memfs.store import Scan
 from memfs.store import Store
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
@@ -37,7 +40,7 @@ class Health:
 
     def status(self) -> Status:
         """Return where this is, what is visible from here and what is wrong with it; changes no memory."""
-        notes = [*self.config.problems, *self._fresh(self.view.stores)]
+        notes = [*self.config.problems, *self._fresh(self.view.stores, spare=True)]
         stores = tuple(self._store_status(store) for store in self.view.stores)
         folder = self.index.folder
         size = sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
@@ -51,7 +54,11 @@ class Health:
         return Status(view.workspace, view.mode, view.mode_source, stores, folder, size, tuple(notes))
 
     def _store_status(self, store: Store) -> StoreStatus:
-        scan = store.scan()
+        try:
+            scan = store.scan()
+        except (OutsideStore, StorageFailed) as error:
+            scan = Scan()
+            scan.skipped[""] = str(error)
         trusted = store.scope != "workspace" or trust.is_trusted(self.config.state, self.view.workspace)
         flaws = tuple(self._flaws(store, scan.skipped))
         seen_by = {

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence
+from heapq import merge
 
+from memfs import memory as memories
 from memfs.answers import Entry
+from memfs.changes import GONE
 from memfs.errors import Ambiguous
 from memfs.errors import Changed
+from memfs.errors import Conflict
 from memfs.errors import NotFound
 from memfs.errors import OutOfScope
 from memfs.scope import View
 from memfs.store import Store
+from memfs.undo import MADE
 from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.workspace.edits import Edits
@@ -37,15 +43,20 @@ class TakeBack:
             memory_id = self._names.resolve(reference, self.view.stores)[0].memory.id
         except NotFound:
             memory_id = self._forgotten(reference)
-        known = [(store, entry) for store in self.view.stores for entry in self.journal.entries(store, memory_id)]
-        return sorted(
-            (pair for pair in known if pair[1].verb != "save"), key=lambda pair: pair[1].version, reverse=True
-        )
+        return [pair for pair in self._known(memory_id) if pair[1].verb not in MADE]
+
+    def _known(self, memory_id: str = "") -> Iterator[tuple[Store, Version]]:
+        """Yield the journal's entries for a memory, or for all, of the view's stores, newest first."""
+        each = [self._of(store, memory_id) for store in self.view.stores]
+        return merge(*each, key=lambda pair: pair[1].version, reverse=True)
+
+    def _of(self, store: Store, memory_id: str) -> Iterator[tuple[Store, Version]]:
+        return ((store, entry) for entry in self.journal.entries(store, memory_id))
 
     def _forgotten(self, reference: str) -> str:
         """Return the id of the forgotten memory that *reference* names: an id, a beginning of it, title or path."""
         wanted = reference.strip().casefold()
-        known = [entry for store in self.view.stores for entry in self.journal.entries(store)]
+        known = [entry for _, entry in self._known()]
         titles = {entry.memory_id: entry.title for entry in reversed(known)}
         named = {
             e.memory_id for e in known if wanted in (e.memory_id.casefold(), e.title.casefold(), e.path.casefold())
@@ -58,60 +69,109 @@ class TakeBack:
         return found.pop()
 
     def restore(self, reference: str, version: str) -> Entry:
-        """Return the memory after bringing it back as it was before *version* (empty: the newest)."""
+        """Return the memory after bringing it back as it was before *version* (empty: before its last change).
+
+        Raises:
+            NotFound: There is no such version.
+            OutOfScope: The memory was moved to where this view does not reach.
+        """
         known = self.versions(reference)
-        chosen = next((pair for pair in known if pair[1].version.startswith(version)), None)
-        if chosen is None:
-            there = f"Its versions are {', '.join(entry.version for _, entry in known[:5])}."
-            never = "memfs never changed or removed it, so there is nothing to bring back."
-            raise NotFound(f"{reference} {version}".strip(), hint=there if known else never)
-        store, old = chosen
-        raw = self.journal.content(store, old)
+        present = self._present(known[0][1].memory_id if known else "")
+        for store, old in known:
+            if old.version.startswith(version):
+                raw = self._with_id(self.journal.content(store, old), old)
+                if present is None:
+                    self._refuse_moved_away(old)
+                    return self._edits.put_back("put_back", store, old.path, raw, old.title)
+                if raw != present.file.raw:
+                    return self._edits.replaced("restore", present, raw)
+                if version:
+                    return present
+        there = f"Its versions are {', '.join(entry.version for _, entry in known[:5])}."
+        never = "memfs never changed or removed it, so there is nothing to bring back."
+        raise NotFound(f"{reference} {version}".strip(), hint=there if known and version else never)
+
+    def _present(self, memory_id: str) -> Entry | None:
         try:
-            entry = self._names.resolve(old.memory_id, self.view.stores)[0]
+            return self._names.resolve(memory_id, self.view.stores)[0] if memory_id else None
         except NotFound:
-            return self._edits.put_back(store, old.path, raw, old.title)
-        return entry if raw == entry.file.raw else self._edits.replaced("restore", entry, raw)
+            return None
+
+    def _with_id(self, raw: bytes, old: Version) -> bytes:
+        """Return *raw* with the id that the memory has had since: an id is for life."""
+        memory = memories.parse(raw, old.path)
+        if memory.id_written or memory.state != "ok" or memory.id == old.memory_id:
+            return raw
+        return memories.patch(raw, memory, {"id": old.memory_id})
+
+    def _refuse_moved_away(self, last: Version) -> None:
+        """Refuse to double a memory that lies where this view does not reach."""
+        if last.new_root and last.new_root not in {str(store.root) for store in self.view.stores}:
+            raise OutOfScope(
+                f"{last.title!r} was moved to {last.new_root}, which is not visible in {self.view.mode} mode. "
+                "Set WORKSPACE_MODE=hybrid, or stand in that project."
+            )
 
     def undo(self) -> tuple[Entry, Version]:
         """Return the memory after taking back the last change in the view's stores, and what that was.
 
         Raises:
             NotFound: There is nothing to take back.
+            Conflict: What was done is no longer there; the next undo takes back the one before.
             Changed: The file was edited since.
             OutOfScope: It was moved to where this view does not reach.
         """
-        known = [(store, entry) for store in self.view.stores for entry in self.journal.entries(store)]
-        for store, last in sorted(known, key=lambda pair: pair[1].version, reverse=True):
+        for store, last in self._known():
             if last.verb == "undo":
                 continue
-            entry = None if self._never_happened(store, last) else self._taken_back(store, last)
+            try:
+                entry = self._taken_back(store, last)
+            except (NotFound, OutOfScope, Changed) as error:
+                # out of the way of later undos, which would stumble over it for good
+                self.journal.retire(store, last)
+                way = f"`memfs restore {last.memory_id} {last.version}` brings back what was before it"
+                what = f"The last change ({last.verb} of {last.title!r}) cannot be taken back: {error}"
+                raise Conflict(f"{what} The next undo takes back the one before; {way}.") from error
             self.journal.drop(store, last)
-            if entry is not None:
-                return entry, last
+            return entry, last
         raise NotFound("the last change", hint="The undo journal is empty for the stores of this view.")
 
-    def _never_happened(self, store: Store, last: Version) -> bool:
-        """Return whether the process died between writing down *last* and doing it."""
-        if last.verb == "save":
-            return False
-        try:
-            return store.read(last.path).raw == self.journal.content(store, last)
-        except NotFound:
-            return False
-
     def _taken_back(self, store: Store, last: Version) -> Entry:
+        before = b"" if last.verb in MADE else self.journal.content(store, last)
         if last.verb == "forget":
-            return self._edits.put_back(store, last.path, self.journal.content(store, last), last.title)
+            return self._unforgotten(store, last, before)
         there = next((each for each in self.view.stores if str(each.root) == last.new_root), None)
         if there is None:
-            raise OutOfScope(f"{last.new_root} is not visible in {self.view.mode} mode, so the {last.verb} stays.")
-        entry = self._names.entry(there, last.new_path)
+            raise OutOfScope(f"{last.new_root} is not visible in {self.view.mode} mode.")
+        entry = self._now(there, last)
+        if last.verb == "move" and entry.store.key == store.key:
+            raise NotFound(last.path, hint="It lies where it lay before.")
         if entry.file.digest != last.digest:
+            if entry.file.raw == before:
+                raise NotFound(last.path, hint="The file is as it was before already.")
             raise Changed(entry.path, last.digest, entry.file.digest)
-        if last.verb == "save":
+        if last.verb in MADE:
             self._edits.removed("undo", entry)
             return entry
         if last.verb == "move":
-            return self._edits.moved("undo", entry, store)
-        return self._edits.replaced("undo", entry, self.journal.content(store, last))
+            return self._unmoved(entry, store, last)
+        return self._edits.replaced("undo", entry, before)
+
+    def _now(self, there: Store, last: Version) -> Entry:
+        """Return the memory of *last* as it is now: at its place, or wherever a rename has brought it."""
+        try:
+            return self._names.entry(there, last.new_path)
+        except NotFound:
+            return self._names.resolve(last.memory_id, self.view.stores)[0]
+
+    def _unforgotten(self, store: Store, last: Version, before: bytes) -> Entry:
+        if store.stamp(last.path) != GONE and store.read(last.path).raw == before:
+            raise NotFound(last.path, hint="The file is there already.")
+        return self._edits.put_back("undo", store, last.path, before, last.title)
+
+    def _unmoved(self, entry: Entry, store: Store, last: Version) -> Entry:
+        """Move *entry* back; where a move that was cut off left both files, only the new one goes."""
+        if store.stamp(last.path) != GONE and store.read(last.path).raw == entry.file.raw:
+            self._edits.removed("undo", entry)
+            return self._names.entry(store, last.path)
+        return self._edits.moved("undo", entry, store)

@@ -39,7 +39,7 @@ Exit codes:
   0  done             4  several memories answer    8  config.toml is broken
   1  failed           5  changed by someone else    9  doctor found something
   2  wrong usage      6  refused
-  3  nothing found    7  disk, permission or lock
+  3  no such memory   7  disk, permission or lock
 """
 INTERRUPTED = 130
 """What shells give for a command ended by Ctrl-C."""
@@ -111,11 +111,9 @@ def main() -> NoReturn:
     except BrokenPipeError:
         pass  # the reader of our output went away, which is its right
     except OSError as error:
-        from memfs.errors import StorageFailed
         from memfs.faces.cli.common import report_error
 
-        sentence = f"The answer could not be written: {os.strerror(error.errno or 0)}."
-        code = code or report_error(StorageFailed(sentence))
+        code = code or report_error(error)
     # everything is written and no thread runs: taking the interpreter down piece by piece costs a sixth of a command
     os._exit(code)
 

@@ -81,11 +81,11 @@ def filtering(command: Command) -> Command:
     return command
 
 
-def filters_of(options: dict[str, Any]) -> Filters:
+def filters_of(options: dict[str, Any], here: Workspace) -> Filters:
     """Take what `filtering` added out of *options*, as filters.
 
     Raises:
-        Invalid: A time is none, or a type is unknown.
+        Invalid: A time is none, or a type is neither one of the format's nor of a memory in *here*.
     """
     from datetime import UTC
     from datetime import datetime
@@ -95,20 +95,18 @@ def filters_of(options: dict[str, Any]) -> Filters:
     from memfs.memory import TYPES
 
     for kind in options["types"]:
-        check_word("type", kind, TYPES)
-    since, until = (
-        query.ago(text, datetime.now(UTC)) if text else "" for text in (options.pop("since"), options.pop("until"))
-    )
-    minimum = options.pop("min_importance")
-    bounds = [f"created:>={since}"] if since else []
-    bounds += [f"created:<={until}"] if until else []
-    parsed = query.parse(" ".join(bounds))
-    if parsed.notes:
-        raise Invalid(
-            f"{' or '.join(filter(None, (since, until)))} is no time; try 2026-01-31, 2026-01, 12h, 7d or 4w."
-        )
+        if kind not in TYPES:
+            check_word("type", kind, [*TYPES, *here.values("type")])
+    now = datetime.now(UTC)
+    since, until = options.pop("since"), options.pop("until")
+    try:
+        first = query.bounds("created", f">={query.ago(since, now)}")[0] if since else None
+        last = query.bounds("created", f"<={query.ago(until, now)}")[1] if until else None
+    except ValueError as error:
+        raise Invalid(f"{error} is no time; try 2026-01-31, 2026-01, 12h, 7d or 4w.") from error
+    importance = (options.pop("min_importance"), None)
     lists = {name: options.pop(name) for name in ("types", "tags", "categories", "channels", "scopes")}
-    return parsed.filters._replace(importance=(minimum, None), expired=options.pop("expired"), **lists)
+    return query.Filters(created=(first, last), importance=importance, expired=options.pop("expired"), **lists)
 
 
 def check_word(what: str, word: str, known: Iterable[str]) -> None:
@@ -171,7 +169,7 @@ def say(lines: Iterable[Line], *, err: bool = False) -> None:
     else:
         for line in lines:
             marked = "".join(f"**{text}**" if "bold yellow" in style else text for text, style in line)
-            click.echo(marked.rstrip(), file=stream)
+            click.echo(marked.rstrip(), err=err)
 
 
 def tell(answer: Json) -> None:
@@ -184,6 +182,7 @@ def tell(answer: Json) -> None:
 def report_error(error: Exception) -> int:
     """Print *error* on standard error, as a sentence or as JSON where that was asked for; return the exit code."""
     from memfs.errors import MemfsError
+    from memfs.errors import StorageFailed
 
     as_json = "--json" in sys.argv
     if isinstance(error, click.ClickException):
@@ -194,6 +193,9 @@ def report_error(error: Exception) -> int:
         return error.exit_code
     if os.environ.get("MEMFS_DEBUG"):
         raise error
+    if isinstance(error, OSError):  # mostly of standard output: whatever else can fail has a sentence of its own
+        where = f" ({error.filename})" if error.filename else ""
+        return report_error(StorageFailed(f"The operating system refused: {os.strerror(error.errno or 0)}{where}."))
     sentence = (
         f"memfs failed: {type(error).__name__}. Your files are as they were; MEMFS_DEBUG=1 shows where it happened."
     )

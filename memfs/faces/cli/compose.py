@@ -35,9 +35,12 @@ def text_for(text: str | None, file: Path | None, kind: str) -> tuple[str, dict[
     if text not in (None, "-") and file is not None:
         raise Invalid("Give the text or a file, not both.")
     if file is not None:
-        return _taken(file.read_bytes(), str(file))
+        if not file.is_file():
+            raise Invalid(f"{file} is no file.")
+        with file.open("rb") as opened:
+            return _taken(opened.read(memory.MAX_BYTES + 1), str(file))
     if text == "-" or (text is None and not sys.stdin.isatty()):
-        return _taken(sys.stdin.buffer.read(), "standard input")
+        return _taken(sys.stdin.buffer.read(memory.MAX_BYTES + 1), "standard input")
     if text is not None:
         return text, {}
     return _from_editor(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -39,7 +40,8 @@ def search_command(query: tuple[str, ...], limit: int, regex: str, *, as_json: b
     from memfs.faces import render
 
     words = " ".join(word.removeprefix(MARK) for word in query)
-    results = workspace().search(words, filters=filters_of(options), limit=limit, regex=regex)
+    here = workspace()
+    results = here.search(words, filters=filters_of(options, here), limit=limit, regex=regex)
     if as_json:
         tell(render.results_json(results))
     else:
@@ -62,8 +64,10 @@ def get_command(memory: str, scope: str, *, body: bool, as_json: bool) -> None:
     entry = workspace().get(memory, scope=scope)
     if as_json:
         tell(render.entry_json(entry, body=True))
+    elif body and sys.stdout.isatty():
+        say([(inert(line), "")] for line in entry.memory.body.split("\n"))
     elif body:
-        say([(inert(line), "")] for line in entry.memory.body.splitlines())
+        click.echo(entry.memory.body)
     else:
         say(render.get_lines(entry, datetime.now(UTC)))
 
@@ -83,7 +87,8 @@ def list_command(limit: int, offset: int, sort: str, *, as_json: bool, **options
     """
     from memfs.faces import render
 
-    listing = workspace().list(filters=filters_of(options), sort=sort, limit=limit, offset=offset)
+    here = workspace()
+    listing = here.list(filters=filters_of(options, here), sort=sort, limit=limit, offset=offset)
     if as_json:
         tell(render.listing_json(listing))
     else:

@@ -185,7 +185,8 @@ def config_command(action: str, key: str | None, value: str | None, *, here: boo
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion_command(shell: str) -> None:
+@common
+def completion_command(shell: str, *, as_json: bool) -> None:
     """Print your shell's completion script.
 
     \b
@@ -197,4 +198,5 @@ def completion_command(shell: str) -> None:
     found = get_completion_class(shell)
     if found is not None:
         root = click.get_current_context().find_root()
-        click.echo(found(root.command, {}, "memfs", "_MEMFS_COMPLETE").source())
+        script = found(root.command, {}, "memfs", "_MEMFS_COMPLETE").source()
+        tell({"shell": shell, "script": script}) if as_json else click.echo(script)

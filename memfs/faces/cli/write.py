@@ -110,6 +110,8 @@ def save_command(
     """
     from memfs.faces.cli import compose
 
+    if to_global and scope not in ("", "global"):
+        raise click.UsageError("--global and --scope say different things.", click.get_current_context())
     values = values_of(options)
     text = text.removeprefix(MARK) if text else text
     given, written = compose.text_for(text, file, str(values.get("type", "information")))
@@ -197,6 +199,8 @@ def tag_command(memory: str | None, tags: tuple[str, ...], remove: tuple[str, ..
         else:
             say([(f"{count:>6}  ", "dim"), (inert_line(tag), "")] for tag, count in counts)
         return
+    if not tags and not remove:
+        raise click.UsageError("Name the tags to add, or those to --remove.", click.get_current_context())
     entry = here.get(memory)
     gone = {tag.casefold() for tag in remove}
     kept = [tag for tag in entry.memory.tags if tag.casefold() not in gone]
