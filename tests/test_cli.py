@@ -982,9 +982,9 @@ def test_nothing_of_a_memory_steers_a_terminal(world: World) -> None:
     put(world.folder(), "lion.md", f"# {EVIL}\n\nlion {EVIL} lion\n")
     commands = (
         ("get", "abc"), ("get", "abc", "--body"), ("get", "lion.md"), ("search", "zebra"), ("search", "lion"),
-        ("list",),         ("status",), ("doctor",), ("tag",), ("get", "zebr"), ("forget", "lion.md"), ("restore", "--list", "lion.md"),
-        ("undo",), ("get", EVIL), ("search", EVIL), ("list", "--type", EVIL), (EVIL,), ("config", "get", EVIL),
-        ("update", "bad \x1b[2J\n.md", "--title", "x"),
+        ("list",), ("status",), ("doctor",), ("tag",), ("get", "zebr"), ("forget", "lion.md"),
+        ("restore", "--list", "lion.md"), ("undo",), ("get", EVIL), ("search", EVIL), ("list", "--type", EVIL),
+        (EVIL,), ("config", "get", EVIL), ("update", "bad \x1b[2J\n.md", "--title", "x"),
     )  # fmt: skip
     for command in commands:
         shown = at_terminal(world, *command)

@@ -299,6 +299,20 @@ def test_a_file_that_is_not_toml_leaves_every_default_and_is_told(world: World, 
     assert config.problems[0] in world.open().status().notes
 
 
+def test_nothing_is_saved_by_guess_while_the_config_cannot_be_read(world: World) -> None:
+    """It may say where a save goes: a search works, a save is refused until the file is mended or the mode is named."""
+    world.home.mkdir()
+    (world.home / "config.toml").write_text("mode = \n")
+
+    workspace = world.open()
+    with pytest.raises(BadConfig, match="Nothing was saved"):
+        workspace.save("the lighthouse")
+
+    assert workspace.search("lighthouse").hits == ()
+    assert files_below(workspace.view.workspace) == {}
+    assert world.open(mode="isolated").save("the lighthouse").entry.path.exists()
+
+
 def test_a_config_that_is_a_folder_or_shut_is_told(world: World) -> None:
     """What cannot be read is no reason to stop."""
     (world.home / "config.toml").mkdir(parents=True)

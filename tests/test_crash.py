@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from memfs.errors import Conflict
 from memfs.errors import NotFound
 from memfs.memory import digest
 from memfs.memory import parse
@@ -235,7 +236,7 @@ def test_a_forgotten_memory_stays_forgotten_though_the_index_never_heard_of_it(w
 
 
 def test_undo_after_a_killed_update_takes_back_a_whole_step(world: World) -> None:
-    """Whatever the kill left in the journal, undo ends in a version that was there, and then in none."""
+    """Undo passes over what was only announced, ends in versions that were there, and then in none."""
     folder = world.folder()
     for number in range(20):
         world.open(folder).save("version 0 " + "lorem " * 300 + "end", {"id": f"memory-{number}", "title": "T"})
@@ -243,11 +244,18 @@ def test_undo_after_a_killed_update_takes_back_a_whole_step(world: World) -> Non
     workspace = world.open(folder)
     before = {path: whole(raw) for path, raw in files_below(folder / ".memory").items()}
 
+    announced = 0
     while sum(before.values()):
-        workspace.undo()
+        try:
+            workspace.undo()
+            steps = 1
+        except Conflict:
+            announced += 1
+            steps = 0
         after = {path: whole(raw) for path, raw in files_below(folder / ".memory").items()}
-        assert sum(after.values()) == sum(before.values()) - 1
+        assert sum(after.values()) == sum(before.values()) - steps
         before = after
+    assert announced <= 1
     for _ in range(20):
         workspace.undo()
 

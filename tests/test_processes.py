@@ -70,7 +70,7 @@ for line in sys.stdin:
             answer = workspace.forget(memory_id).verb
         elif verb == "move":
             done = workspace.move(memory_id, arguments[0])
-            answer = "was there" if done.notes else "move"
+            answer = "was there" if any("already" in note for note in done.notes) else "move"
         else:
             answer = str(len(workspace.search(memory_id, limit=1000).hits))
     except MemfsError as error:

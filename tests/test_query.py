@@ -131,7 +131,7 @@ LISTS = [
     ("category:runbook", Filters(categories=("runbook",))),
     ("path:db/*.md", Filters(paths=("db/*.md",))),
     ("path:" + "x" * 300, Filters(paths=("x" * 200,))),
-    ("tag:a type:b scope:c", Filters(tags=("a",), types=("b",), scopes=("c",))),
+    ("tag:a type:b scope:global", Filters(tags=("a",), types=("b",), scopes=("global",))),
 ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -219,6 +221,34 @@ print(find_workspace(Path(sys.argv[1]), load()))
     (world.root / "shut").chmod(0o755)
 
     assert said == f"{folder}\n"
+
+
+def test_a_store_that_somebody_else_planted_above_is_passed_over(world: World) -> None:
+    """In a folder that all may write to, such as /tmp, another user's `.memory` does not catch one's memories."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make another user's files")
+    shared = Path(tempfile.mkdtemp(prefix="memfs-test-"))
+    script = """
+import os, sys
+from pathlib import Path
+from memfs.config import load
+from memfs.scope import find_workspace
+config, folder = load(), Path(sys.argv[1])
+os.setuid(54321)
+print(find_workspace(folder, config) == folder)
+"""
+    try:
+        shared.chmod(0o755)
+        (shared / ".memory").mkdir()
+        (shared / "mine").mkdir()
+
+        theirs = world.run(script, shared / "mine")
+        os.chown(shared / ".memory", 54321, 54321)
+        ours = world.run(script, shared / "mine")
+    finally:
+        shutil.rmtree(shared)
+
+    assert (theirs, ours) == ("True\n", "False\n")
 
 
 # ---- which stores, and how much they count

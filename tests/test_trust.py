@@ -29,7 +29,7 @@ from memfs.trust import set_trusted
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 HOSTILE = [
     "\x1b[31mred\x1b[0m", "\x1b]8;;http://x\x07link\x1b]8;;\x07", "\x9b31m", "a\rb", "a\x08b", "\x07", "\x00", "\x7f",
-    *BIDI, "\u200b", "\u200d", "\u2028", "\u2029", "\ufeff", "\u00ad", "\U000e0041\U000e007f", "\ud800", "\ufff9",
+    *BIDI, "\u200b", "\u2028", "\u2029", "\ufeff", "\u00ad", "\U000e0041\U000e007f", "\ud800", "\ufff9",
 ]  # fmt: skip
 
 

@@ -738,7 +738,7 @@ def test_an_undo_never_loses_an_edit_made_since(world: World) -> None:
     here.update("abc", {"title": "T"})
     path.write_text("---\nid: abc\n---\nmine\n")
 
-    with pytest.raises(Changed):
+    with pytest.raises(Conflict, match="changed since"):
         here.undo()
 
     assert path.read_text() == "---\nid: abc\n---\nmine\n"

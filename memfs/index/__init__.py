@@ -330,7 +330,7 @@ class Index:
             if states:
                 clauses.append((Occur.Must, self._questions.any_of("state", states)))
             every = Clause.boolean_query(clauses)
-            result = searcher.search(every, max(limit, 1), order_by_field=sort, offset=offset)
+            result = searcher.search(every, max(limit, 1), order_by_field=f"by_{sort}", offset=offset)
             documents = [searcher.doc(address) for _, address in result.hits[:limit]]
             count: int = result.count  # type: ignore[attr-defined]
             return [(str(each["store"][0]), str(each["path"][0])) for each in documents], count

@@ -12,8 +12,11 @@ from typing import TypeVar
 from memfs import memory as memories
 from memfs.answers import Entry
 from memfs.changes import GONE
+from memfs.errors import Busy
+from memfs.errors import Conflict
 from memfs.errors import Exists
 from memfs.errors import MemfsError
+from memfs.errors import Refused
 from memfs.errors import StorageFailed
 from memfs.errors import Unwritable
 from memfs.store import ABSENT
@@ -49,6 +52,9 @@ class Edits:
         kept = self.journal.keep(entry.store, record(verb, entry, new), entry.file.raw)
         try:
             yield
+        except (Conflict, Refused, Busy):
+            self.journal.drop(entry.store, kept)
+            raise
         except BaseException:
             # an error after the deed (a flush that fails, Ctrl-C) must not cost the only copy of what was there
             if self._untouched(entry, new):
