@@ -84,9 +84,9 @@ class Row:
         wanted = f"≤ {', '.join(texts)} {self.unit}" if texts else "–"
         if not self.values:
             return self.name, wanted, "not available", "–", self.note
-        reached = f"{self.median():.3g} {self.unit}"
+        reached = f"{shown(self.median())} {self.unit}"
         if len(self.values) > 1:
-            reached = f"{self.median():.3g}, p95 {self.p95():.3g} {self.unit}"
+            reached = f"{shown(self.median())}, p95 {shown(self.p95())} {self.unit}"
         return self.name, wanted, reached, self.verdict(), self.note
 
     def median(self) -> float:
@@ -105,6 +105,11 @@ class Row:
             self.goal.p95 is None or self.p95() <= self.goal.p95
         )
         return "reached" if met else "missed"
+
+
+def shown(number: float) -> str:
+    """Return *number* with three digits that say something."""
+    return f"{number:.3g}" if number < 1_000 else f"{number:,.0f}"
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -239,7 +239,8 @@ def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     try:
         said = tomllib.loads(raw.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        return {}, (f"{path} is not valid TOML ({error}); the defaults hold until it is mended.",)
+        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return {}, (f"{path} is not valid TOML ({reason}); the defaults hold until it is mended.",)
     version = said.get("format", FORMAT_VERSION)
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise BadConfig(f"{path} names format {version}, and this memfs knows {FORMAT_VERSION}; install a newer memfs.")

@@ -91,6 +91,7 @@ class Query(NamedTuple):
 def words_of(text: str) -> list[str]:
     """Return the runs of letters, their marks, and digits of *text*, lower-cased."""
     if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
         kept = (character if unicodedata.category(character)[0] in "LMN" else " " for character in text)
         return "".join(kept).lower().split()
     return [word.lower() for word in _WORD.findall(text)]

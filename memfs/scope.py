@@ -48,6 +48,11 @@ class View(NamedTuple):
                 return store
         if scope == "global":
             raise OutOfScope(GLOBAL_IN_ISOLATED)
+        if scope == "workspace" and self.mode != "global":
+            raise OutOfScope(
+                f"{self.workspace} is no project: its {FOLDER}/ is memfs's own home. "
+                "Stand in a project's folder, or use --mode global."
+            )
         if scope == "workspace":
             raise OutOfScope(WORKSPACE_IN_GLOBAL)
         if not scope.startswith("group:"):
@@ -87,10 +92,9 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
     if named:
         return Path(os.path.realpath(os.path.expanduser(named)))
     here = Path(os.path.realpath(cwd))
-    homes = {os.path.realpath(config.home), os.path.realpath(os.path.expanduser("~/.memory"))}
     for folder in (here, *here.parents):
         store = folder / FOLDER
-        there = (os.path.islink(store) or os.path.isdir(store)) and os.path.realpath(store) not in homes
+        there = (os.path.islink(store) or os.path.isdir(store)) and os.path.realpath(store) not in homes(config)
         if there and (folder == here or _is_ours(store)):
             return folder
     for folder in (here, *here.parents):
@@ -99,9 +103,20 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
     return here
 
 
+def homes(config: Config) -> set[str]:
+    """Return the folders that are memfs's own, and never a workspace's store."""
+    return {os.path.realpath(config.home), os.path.realpath(os.path.expanduser("~/.memory"))}
+
+
 def _is_ours(store: Path) -> bool:
     """Return whether *store* is not another user's: a folder above ours may be anybody's to plant one in."""
     return os.geteuid() in (0, os.lstat(store).st_uid)
+
+
+def project_of(cwd: Path) -> Path:
+    """Return the folder that a new project's memory belongs to: the git top level of *cwd*, or *cwd* itself."""
+    here = Path(os.path.realpath(cwd))
+    return next((folder for folder in (here, *here.parents) if os.path.exists(folder / ".git")), here)
 
 
 def global_store(config: Config) -> Store:
@@ -129,7 +144,7 @@ def view(workspace: Path, config: Config) -> View:
     """Return what is visible from *workspace* under its mode."""
     mode, source = config.mode_for(workspace)
     stores = []
-    if mode != "global":
+    if mode != "global" and os.path.realpath(workspace / FOLDER) not in homes(config):
         stores.append(workspace_store(workspace))
     if mode == "hybrid":
         member = os.path.realpath(workspace)

@@ -58,10 +58,14 @@ class Seen:
 
     def add(self, key: str, entries: Mapping[str, Stamp]) -> None:
         """Record *entries* (`GONE`: no longer there) for the store *key*; the index's lock is held."""
-        before = self.of(key)
+        now = self.of(key)
         path = self.folder / f"{key}{LOG}"
         first, size, _ = self._logs.get(key, (b"", 0, {}))
-        now = _present({**before, **entries})
+        for name, stamp in entries.items():
+            if stamp.inode < 0:
+                now.pop(name, None)
+            else:
+                now[name] = stamp
         block = pack(entries)
         if size + len(block) > COMPACT_BYTES and size + len(block) > 2 * 80 * len(now):
             size = 0

@@ -21,6 +21,7 @@ _HIDDEN = re.compile(
 
 _DETECTORS = (
     ("aws", "AWSKeyDetector"),
+    ("basic_auth", "BasicAuthDetector"),
     ("azure_storage_key", "AzureStorageKeyDetector"),
     ("discord", "DiscordBotTokenDetector"),
     ("github_token", "GitHubTokenDetector"),
@@ -46,7 +47,7 @@ _SHAPES = {
 }
 """Tokens that detect-secrets 1.5 does not know yet."""
 
-_HINT = re.compile(r"[A-Za-z0-9_+/=.-]{16,}|PRIVATE KEY")
+_HINT = re.compile(r"[A-Za-z0-9_+/=.-]{16,}|PRIVATE KEY|://[^\s/]+@")
 """Nothing shorter is a secret that a detector knows, so most texts never load the detectors."""
 _PIECE, _OVERLAP = 2_048, 1_024
 """Characters of a long line that detectors, some of which try again from each, get at once; tokens are shorter."""

@@ -45,6 +45,7 @@ class Entry(NamedTuple):
         new_path: The file's path after.
         digest: Of the bytes after; empty when the file was removed.
         at: Seconds since the epoch.
+        workspace: The folder of the workspace from which it was done.
     """
 
     version: str
@@ -57,6 +58,7 @@ class Entry(NamedTuple):
     new_path: str
     digest: str
     at: float
+    workspace: str = ""
 
 
 class Journal:

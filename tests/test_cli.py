@@ -371,8 +371,10 @@ def test_relative_paths_begin_where_one_stands(world: World, saved: dict[str, An
     assert as_json(world, "get", f"./{name}", folder=store)["id"] == saved["id"]
     assert as_json(world, "-C", str(store), "get", f"./{name}", folder=elsewhere)["id"] == saved["id"]
     assert as_json(world, "get", f".memory/{name}", "-C", "../project", folder=elsewhere)["id"] == saved["id"]
-    (elsewhere / "note.md").write_text("text of a note\n")
-    assert as_json(world, "save", "-f", "note.md", "-C", str(elsewhere))["title"] == "text of a note"
+    notes = world.root / "notes"
+    notes.mkdir()
+    (notes / "note.md").write_text("text of a note\n")
+    assert as_json(world, "save", "-f", "note.md", "-C", str(notes))["title"] == "text of a note"
 
 
 def test_an_ambiguous_name_lists_what_it_could_be(world: World) -> None:

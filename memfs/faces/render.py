@@ -242,12 +242,14 @@ def results_lines(results: Results, now: datetime) -> Iterator[Line]:
     yield from note_lines(results.notes)
 
 
-def listing_lines(listing: Listing, now: datetime) -> Iterator[Line]:
+def listing_lines(listing: Listing, now: datetime, *, filtered: bool = False) -> Iterator[Line]:
     """Yield a page of a list, and how to see the next one."""
     for entry in listing.entries:
         yield from entry_lines(entry, now)
         yield []
-    if not listing.total:
+    if not listing.total and filtered:
+        yield [("No memory matches.", "")]
+    elif not listing.total:
         yield [("No memories here yet.", ""), (' Save one: memfs save "what you learned"', DIM)]
     elif listing.next_offset is not None:
         shown = f"{len(listing.entries)} of {listing.total:,}"

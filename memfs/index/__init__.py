@@ -7,6 +7,7 @@ searched only within named stores. Where the cache folder cannot be written the 
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -40,6 +41,8 @@ from memfs.memory import unreadable
 from memfs.query import Query
 from memfs.store import Store
 
+_WORD_END = re.compile(r"[^\s\w]*")
+"""What belongs to the last word of a snippet, where Tantivy cuts: a full stop, a bracket."""
 SNIPPET_CHARACTERS = 160
 SNIPPET_SOURCE = 100_000
 """Characters of a body among which a snippet is looked for."""
@@ -198,16 +201,18 @@ class Index:
         progress: Callable[[int, int], None] | None,
     ) -> Refreshed:
         with self._folder.locked(wait):
-            seen = {} if anew else dict(self.seen(store))
+            seen = {} if anew else self.seen(store)
             work = self._work(seen, now, partial=partial)
             if not work and not anew:
                 return Refreshed()
+            before = {path: seen[path] for path in work if path in seen}
+            empty = not seen
             done: dict[str, Stamp] = {}
             with self._folder.writer(len(work)) as writer:
-                if not seen:
+                if empty:
                     writer.delete_documents_by_term("store", store.key)
                 for path, stamp in self._until(work, seconds, progress):
-                    if seen:
+                    if not empty:
                         writer.delete_documents_by_term("key", f"{store.key}:{path}")
                     done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=partial)
             if self.note:
@@ -221,7 +226,7 @@ class Index:
         self._folder.reload()
         pending = len(work) - len(done)
         note = "there was no time for all; `memfs reindex` brings in the rest" if pending else ""
-        return Refreshed(diff({p: seen[p] for p in done if p in seen}, _without_gone(done)), pending, note)
+        return Refreshed(diff({p: before[p] for p in done if p in before}, _without_gone(done)), pending, note)
 
     def _until(
         self, work: Mapping[str, Stamp], seconds: float | None, progress: Callable[[int, int], None] | None
@@ -397,5 +402,7 @@ def _snippet(generator: tantivy.SnippetGenerator, body: str) -> Snippet:
         start = " ".join(body[: 2 * SNIPPET_CHARACTERS].split())
         return Snippet(start if len(start) <= SNIPPET_CHARACTERS else start[: SNIPPET_CHARACTERS - 1].rstrip() + "…")
     raw = fragment.encode()
+    place = snippet.fragment_range()
+    tail = _WORD_END.match(body.encode()[place.end : place.end + 80].decode("utf-8", "ignore"))
     marks = tuple((len(raw[: mark.start].decode()), len(raw[: mark.end].decode())) for mark in snippet.highlighted())
-    return Snippet(fragment, marks)
+    return Snippet(fragment + (tail[0] if tail else ""), marks)

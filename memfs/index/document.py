@@ -76,19 +76,19 @@ def document(store_key: str, memory: Memory, stamp: Stamp) -> dict[str, object]:
         "created": created,
         "updated": updated,
         "importance": memory.importance,
-        **_places(key, created, updated, memory.importance),
+        **_places(memory.path, created, updated, memory.importance),
     }
     if memory.expires:
         document["expires"] = to_milliseconds(memory.expires)
     return document
 
 
-def _places(key: str, created: int, updated: int, importance: int) -> dict[str, int]:
+def _places(path: str, created: int, updated: int, importance: int) -> dict[str, int]:
     """Return where a memory stands in each order of a list: no two alike, so that pages neither overlap nor miss.
 
     The values stay within 63 bits for every time from the year 1 to 9999.
     """
-    tie = zlib.crc32(key.encode()) & 0x3FFF
+    tie = zlib.crc32(path.encode()) & 0x3FFF
     by_importance = importance * 10**17 + (created + 10**14) * 100 + tie % 100
     return {"by_created": created << 14 | tie, "by_updated": updated << 14 | tie, "by_importance": by_importance}
 

@@ -123,18 +123,39 @@ class Workspace:
 
     # ---- saving
 
-    def begin(self) -> bool:
-        """Make the workspace's store, if it has none, and trust it; return whether it was made.
+    def begin(self, project: Path | None = None) -> tuple[Store, bool]:
+        """Make the store of *project*, if it has none, and trust it; return it, and whether it was made.
+
+        Args:
+            project: Its folder; default the workspace's.
 
         Raises:
+            OutOfScope: It is no project's folder, but holds memfs's own home.
             StorageFailed: It cannot be made.
         """
-        store = scopes.workspace_store(self.view.workspace)
+        folder = project or self.view.workspace
+        store = scopes.workspace_store(folder)
+        if os.path.realpath(store.root) in scopes.homes(self.config):
+            raise OutOfScope(f"{store.root} is memfs's own home, not a project's memory; stand in a project's folder.")
         if store.root.is_dir():
-            return False
+            return store, False
         with store.lock():
-            trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
-        return True
+            trust.set_trusted(self.config.state, folder, trusted=True)
+        return store, True
+
+    def edited(self, before: Entry) -> Done:
+        """Take note of what somebody did to the file of *before* since it was read, so that it can be taken back.
+
+        Raises:
+            NotFound: The file is gone.
+        """
+        with self._lock:
+            after = self._names.entry(before.store, before.memory.path)
+            notes = [f"line {problem.line}: {problem.reason}" for problem in after.memory.problems]
+            if after.file.digest == before.file.digest:
+                return Done("update", after, ("The file was left as it was.", *notes))
+            self._edits.noted("update", before, after)
+            return Done("update", after, (*notes, *self._freshness.path(after.store, after.memory.path)))
 
     def save(
         self, body: str, values: Mapping[str, Value] | None = None, *, scope: str = "", allow_secret: bool = False
@@ -300,6 +321,8 @@ class Workspace:
             Unwritable: It is malformed, in conflict or write-protected.
             NotFound, Ambiguous, Twins, Invalid, SecretFound, StorageFailed: As they say.
         """
+        if body is not None and not body.strip():
+            raise Invalid("The new text is empty; `memfs forget` removes a memory.")
         with self._lock:
             entry = self.get(reference)
             if expect and expect != entry.file.digest:
@@ -452,7 +475,8 @@ class Workspace:
             self._freshness.all(self.view.stores)
             entry, last = self._takeback.undo()
             notes = self._freshness.all(self.view.stores)
-            return Done("undo", entry, (f"Took back: {last.verb} of {trust.inert_line(last.title)}.", *notes))
+            verb = last.verb.replace("put_back", "restore")
+            return Done("undo", entry, (f"Took back: {verb} of {trust.inert_line(last.title)}.", *notes))
 
     # ---- keeping up
 
@@ -466,11 +490,7 @@ class Workspace:
     ) -> str:
         """Bring index and listeners up to date with *store*; return why that is not quite so, empty when it is.
 
-        Args:
-            store: One of the view, or a move's target.
-            paths: Only these may have changed; None to look at all.
-            seconds: Stop reading changed files after this long; default `limits.search_refresh_seconds`.
-            progress: Called with the number of changed files done and to do.
+        The arguments are those of `Freshness.refresh`.
         """
         with self._lock:
             return self._freshness.refresh(store, paths, seconds=seconds, progress=progress)

@@ -36,6 +36,7 @@ class Edits:
     def __init__(self, journal: Journal, names: Names) -> None:
         self.journal = journal
         self._read = names.entry
+        self._workspace = str(names.view.workspace)
 
     @contextmanager
     def announced(self, verb: Verb, entry: Entry, new: Entry | None) -> Iterator[None]:
@@ -49,7 +50,7 @@ class Edits:
         Raises:
             StorageFailed: It could not be written down, so nothing may be done.
         """
-        kept = self.journal.keep(entry.store, record(verb, entry, new), entry.file.raw)
+        kept = self.journal.keep(entry.store, record(verb, entry, new, self._workspace), entry.file.raw)
         try:
             yield
         except (Conflict, Refused, Busy):
@@ -69,10 +70,14 @@ class Edits:
         except MemfsError:
             return False
 
+    def noted(self, verb: Verb, entry: Entry, new: Entry) -> None:
+        """Write down that *entry* became *new* by somebody else's hand."""
+        self.journal.keep(entry.store, record(verb, entry, new, self._workspace), entry.file.raw)
+
     def made(self, verb: Verb, entry: Entry) -> None:
         """Write down that *entry* was made, for `undo`; the memory is safe even if this fails."""
         with suppress(StorageFailed):
-            self.journal.keep(entry.store, record(verb, entry, entry), b"")
+            self.journal.keep(entry.store, record(verb, entry, entry, self._workspace), b"")
 
     def replaced(self, verb: Verb, entry: Entry, raw: bytes) -> Entry:
         """Put *raw* in the place of *entry*'s bytes; return the memory as it is then. Raises like `Store.write`."""
@@ -114,8 +119,8 @@ class Edits:
         return entry
 
 
-def record(verb: Verb, entry: Entry, new: Entry | None) -> Version:
-    """Return the journal's entry for doing *verb* to *entry*, which then is *new* (None: gone)."""
+def record(verb: Verb, entry: Entry, new: Entry | None, workspace: str) -> Version:
+    """Return the journal's entry for doing *verb* to *entry*, which then is *new* (None: gone), from *workspace*."""
     now = time.time()
     return Version(
         version=new_version(now),
@@ -128,6 +133,7 @@ def record(verb: Verb, entry: Entry, new: Entry | None) -> Version:
         new_path=new.memory.path if new else "",
         digest=new.file.digest if new else "",
         at=now,
+        workspace=workspace,
     )
 
 

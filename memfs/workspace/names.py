@@ -62,7 +62,8 @@ class Names:
         places: list[tuple[str, str]] = []
         for store in stores:
             seen = self._ask(bound(self.index.seen, store))
-            places += [(store.key, path) for path, stamp in store.scan().files.items() if seen.get(path) != stamp]
+            with suppress(OutsideStore, StorageFailed):  # which harms no other store, and was told by the refresh
+                places += [(store.key, path) for path, stamp in store.scan().files.items() if seen.get(path) != stamp]
         entries = self.entries(places if wanted else [])
         exact = [each for each in entries if wanted in (each.memory.id.casefold(), each.memory.title.casefold())]
         return exact or [each for each in entries if each.memory.id.casefold().startswith(wanted)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence
 from heapq import merge
+from pathlib import Path
 
 from memfs import memory as memories
 from memfs.answers import Entry
@@ -122,16 +123,17 @@ class TakeBack:
             OutOfScope: It was moved to where this view does not reach.
         """
         for store, last in self._known():
-            if last.verb == "undo":
-                continue
+            if last.verb == "undo" or last.workspace not in ("", str(self.view.workspace)):
+                continue  # what another project did to a shared store is not this one's to take back
             try:
                 entry = self._taken_back(store, last)
             except (NotFound, OutOfScope, Changed) as error:
                 # out of the way of later undos, which would stumble over it for good
                 self.journal.retire(store, last)
-                way = f"`memfs restore {last.memory_id} {last.version}` brings back what was before it"
+                way = f"; `memfs restore {last.memory_id} {last.version}` brings back what was before it"
                 what = f"The last change ({last.verb} of {last.title!r}) cannot be taken back: {error}"
-                raise Conflict(f"{what} The next undo takes back the one before; {way}.") from error
+                end = "" if last.verb in MADE else way
+                raise Conflict(f"{what} The next undo takes back the one before{end}.") from error
             self.journal.drop(store, last)
             return entry, last
         raise NotFound("the last change", hint="The undo journal is empty for the stores of this view.")
@@ -141,6 +143,8 @@ class TakeBack:
         if last.verb == "forget":
             return self._unforgotten(store, last, before)
         there = next((each for each in self.view.stores if str(each.root) == last.new_root), None)
+        if there is None and self.view.mode == "hybrid":
+            there = Store(Path(last.new_root), "workspace")  # moved to another project, on purpose
         if there is None:
             raise OutOfScope(f"{last.new_root} is not visible in {self.view.mode} mode.")
         entry = self._now(there, last)

@@ -34,6 +34,12 @@ COMMANDS = {
 }
 """Command to module, in the order of the help."""
 
+SYNONYMS = {
+    "add": "save", "cat": "get", "delete": "forget", "find": "search", "help": "--help", "log": "restore", "ls": "list",
+    "mv": "move", "new": "save", "query": "search", "remove": "forget", "rm": "forget", "show": "get",
+}  # fmt: skip
+"""What people type who come from other tools, to the command that they mean."""
+
 EXIT_CODES = """\b
 Exit codes:
   0  done             4  several memories answer    8  config.toml is broken
@@ -68,7 +74,7 @@ class Commands(click.Group):
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             from difflib import get_close_matches
 
-            near = get_close_matches(args[0], COMMANDS, 3, 0.5)
+            near = [SYNONYMS[args[0]]] if args[0] in SYNONYMS else get_close_matches(args[0], COMMANDS, 3, 0.5)
             meant = f" Did you mean {' or '.join(near)}?" if near else " `memfs --help` lists them."
             raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
         return super().resolve_command(ctx, args)
@@ -76,6 +82,7 @@ class Commands(click.Group):
 
 @click.group(
     cls=Commands,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EXIT_CODES,
 )
@@ -96,6 +103,9 @@ def root(ctx: click.Context, mode: str | None, directory: str | None) -> None:
     memories alone, until you set its mode to hybrid.
     """
     ctx.obj = {"mode": mode}
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+        ctx.exit(2)
     if directory is not None:
         from memfs.faces.cli.common import stand_in
 

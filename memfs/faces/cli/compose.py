@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import memfs
 from memfs import memory
 from memfs.errors import Invalid
+from memfs.errors import MemfsError
 
 if TYPE_CHECKING:
     from memfs.values import Value
@@ -21,8 +25,9 @@ if TYPE_CHECKING:
 _COMMENT = re.compile(r"[ \t]*<!--.*?-->", re.DOTALL)
 
 
-def text_for(text: str | None, file: Path | None, kind: str) -> tuple[str, dict[str, Value]]:
-    """Return the text to save, and the values that its own header gives.
+@contextmanager
+def text_for(text: str | None, file: Path | None, kind: str) -> Iterator[tuple[str, dict[str, Value]]]:
+    """Yield the text to save and the values that its own header gives; what an editor wrote is kept on errors.
 
     Args:
         text: As typed; `-` means standard input.
@@ -38,12 +43,30 @@ def text_for(text: str | None, file: Path | None, kind: str) -> tuple[str, dict[
         if not file.is_file():
             raise Invalid(f"{file} is no file.")
         with file.open("rb") as opened:
-            return _taken(opened.read(memory.MAX_BYTES + 1), str(file))
-    if text == "-" or (text is None and not sys.stdin.isatty()):
-        return _taken(sys.stdin.buffer.read(memory.MAX_BYTES + 1), "standard input")
-    if text is not None:
-        return text, {}
-    return _from_editor(kind)
+            yield _taken(opened.read(memory.MAX_BYTES + 1), str(file))
+    elif text == "-" or (text is None and not sys.stdin.isatty()):
+        yield _taken(sys.stdin.buffer.read(memory.MAX_BYTES + 1), "standard input")
+    elif text is not None:
+        yield text, {}
+    else:
+        with _draft(kind) as draft:
+            yield _written(draft, template(kind))
+
+
+@contextmanager
+def _draft(kind: str) -> Iterator[Path]:
+    """Give a file with the template, and remove it when the block ends well or nothing was written."""
+    folder = Path(tempfile.mkdtemp(prefix="memfs-"))
+    path = folder / f"{kind}.md"
+    path.write_text(template(kind), encoding="utf-8")
+    try:
+        yield path
+    except MemfsError as error:
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != template(kind):
+            raise Invalid(f"{error} What you wrote is kept: memfs save -f {path}") from error
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _taken(raw: bytes, where: str) -> tuple[str, dict[str, Value]]:
@@ -71,13 +94,10 @@ def template(kind: str) -> str:
     return f"---\ntitle:\ntype: {kind}\ntags: []\n---\n\n"
 
 
-def _from_editor(kind: str) -> tuple[str, dict[str, Value]]:
-    start = template(kind)
-    with tempfile.TemporaryDirectory(prefix="memfs-") as folder:
-        path = Path(folder) / f"{kind}.md"
-        path.write_text(start, encoding="utf-8")
-        run_editor(path)
-        raw = path.read_bytes()
+def _written(path: Path, start: str) -> tuple[str, dict[str, Value]]:
+    """Return body and values of what the user makes of the draft *path*, which begins as *start*."""
+    run_editor(path)
+    raw = path.read_bytes()
     if raw == start.encode():
         raise Invalid("Nothing was saved: the template was left as it was.")
     body, values = _taken(raw, "what you wrote")
@@ -96,7 +116,7 @@ def run_editor(path: Path) -> None:
     """
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
-        raise Invalid(f"No editor is set: set EDITOR, or open {path} yourself.")
+        raise Invalid("No editor is set: set EDITOR, for example to nano.")
     try:
         done = subprocess.run([*shlex.split(editor), str(path)], check=False)
     except (OSError, ValueError) as error:

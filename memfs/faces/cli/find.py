@@ -86,13 +86,15 @@ def list_command(limit: int, offset: int, sort: str, *, as_json: bool, **options
     memfs list --min-importance 8 --sort importance
     """
     from memfs.faces import render
+    from memfs.query import NO_FILTERS
 
     here = workspace()
-    listing = here.list(filters=filters_of(options, here), sort=sort, limit=limit, offset=offset)
+    filters = filters_of(options, here)
+    listing = here.list(filters=filters, sort=sort, limit=limit, offset=offset)
     if as_json:
         tell(render.listing_json(listing))
     else:
-        say(render.listing_lines(listing, datetime.now(UTC)))
+        say(render.listing_lines(listing, datetime.now(UTC), filtered=filters != NO_FILTERS or offset > 0))
 
 
 @click.command()

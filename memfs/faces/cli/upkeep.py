@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -15,7 +17,6 @@ from memfs.faces.cli.common import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from memfs.answers import Entry
 
@@ -33,10 +34,10 @@ def init_command(*, as_json: bool) -> None:
     from memfs.trust import inert
 
     here = workspace()
-    store = scope.workspace_store(here.view.workspace)
-    made = here.begin()
+    named = any(os.environ.get(name) for name in ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR"))
+    store, made = here.begin(None if named else scope.project_of(Path.cwd()))
     if as_json:
-        tell({"workspace": str(here.view.workspace), "path": str(store.root), "made": made})
+        tell({"workspace": str(store.root.parent), "path": str(store.root), "made": made})
         return
     said = "Made" if made else "There is already"
     say([

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(path_type=Path)
 TYPES_HELP = "directive, information, heading, decision, code_pattern, requirement, error, todo, insight or preference."
+TAGS_HELP = "May be repeated; with update, these replace all tags."
 CUES_HELP = "How somebody who forgot the wording will ask; may be repeated."
 
 
@@ -35,7 +36,7 @@ def described(command: Command) -> Command:
         click.option("--title", help="One line that says it all."),
         click.option("--type", help=TYPES_HELP),
         click.option("--importance", type=click.IntRange(1, 10), help="1 to 10; 8 and above is important."),
-        click.option("--tag", "tags", multiple=True, metavar="TAG", help="May be repeated."),
+        click.option("--tag", "tags", multiple=True, metavar="TAG", help=TAGS_HELP),
         click.option("--category", help="One shelf for the memory."),
         click.option("--channel", "channels", multiple=True, metavar="NAME", help="Who else may see it."),
         click.option("--summary", help="One or two sentences for lists."),
@@ -114,10 +115,10 @@ def save_command(
         raise click.UsageError("--global and --scope say different things.", click.get_current_context())
     values = values_of(options)
     text = text.removeprefix(MARK) if text else text
-    given, written = compose.text_for(text, file, str(values.get("type", "information")))
-    done = workspace().save(
-        given, {**written, **values}, scope="global" if to_global else scope, allow_secret=allow_secret
-    )
+    here = workspace()
+    with compose.text_for(text, file, str(values.get("type", "information"))) as (given, written):
+        target = "global" if to_global else scope
+        done = here.save(given, {**written, **values}, scope=target, allow_secret=allow_secret)
     show(done, as_json=as_json)
 
 
@@ -129,18 +130,12 @@ def edit_command(memory: str, *, as_json: bool) -> None:
 
     That is $VISUAL or $EDITOR, on the memory's own file.
     """
-    from memfs.answers import Done
     from memfs.faces.cli import compose
 
     here = workspace()
     entry = here.get(memory)
     compose.run_editor(entry.path)
-    here.refresh(entry.store, [entry.memory.path])
-    after = here.get(entry.memory.path, scope=entry.store.scope)
-    notes = tuple(f"line {problem.line}: {problem.reason}" for problem in after.memory.problems)
-    if after.file.digest == entry.file.digest:
-        notes = ("The file was left as it was.", *notes)
-    show(Done("update", after, notes), as_json=as_json)
+    show(here.edited(entry), as_json=as_json)
 
 
 @click.command()
