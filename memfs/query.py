@@ -87,6 +87,13 @@ class Query(NamedTuple):
         """Return whether there is anything to rank by, beside filters."""
         return bool(self.words or self.phrases)
 
+    def loosened(self) -> Query:
+        """Return the same question without quotes: their words may match like others, better side by side."""
+        words = dict.fromkeys((*self.words, *(word for phrase in self.phrases for word in phrase)))
+        return self._replace(
+            words=tuple(words)[:MAX_WORDS], compounds=(*self.compounds, *self.phrases), phrases=(), excluded=()
+        )
+
 
 def words_of(text: str) -> list[str]:
     """Return the runs of letters, their marks, and digits of *text*, lower-cased."""

@@ -935,3 +935,16 @@ def test_ages_are_never_negative(world: World) -> None:
 
     assert here.get("abc").changed.timestamp() > time.time()
     assert here.update("abc", {"tags": ["x"]}).entry.memory.tags == ("x",)
+
+
+def test_a_pasted_error_is_found_though_its_quotes_do_not_match(world: World) -> None:
+    """Quotes bind in a question that was composed; in a pasted message they are let go, and that is said."""
+    put(store_of(world), "a.md", "asyncpg: a prepared statement does not exist behind pgbouncer\n")
+    here = world.open()
+
+    pasted = here.search('asyncpg error prepared statement "__stmt_5f__" does not exist hint pgbouncer pool')
+    composed = here.search('asyncpg "not there"')
+
+    assert [hit.entry.memory.path for hit in pasted.hits] == ["a.md"]
+    assert "without the quotes" in pasted.notes[0]
+    assert composed.hits == ()

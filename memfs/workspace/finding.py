@@ -27,6 +27,9 @@ SPARE_HITS = 5
 REGEX_CANDIDATES = 20_000
 """Memories that a regular expression is tried on, best first, within its time."""
 
+PASTED_WORDS = 6
+"""From so many words beside its quotes on, a question was pasted (an error message, say) rather than composed."""
+
 Candidate = tuple[tuple[str, str], float, float]
 """A memory's store key and path, its text score, its store's weight."""
 
@@ -50,7 +53,14 @@ class Finding:
         weights = {store.key: self.view.weights[store.key] for store in stores}
         wanted = REGEX_CANDIDATES if regex else limit + SPARE_HITS
         chosen: list[tuple[Entry, float, float]] = []
-        for place, text, weight in self._candidates(weights, query, wanted):
+        candidates = self._candidates(weights, query, wanted)
+        if not candidates and query.phrases and len(query.words) >= PASTED_WORDS:
+            query = query.loosened()
+            candidates = self._candidates(weights, query, wanted)
+            notes += ["Nothing holds the quoted words as they stand; these match without the quotes."] * bool(
+                candidates
+            )
+        for place, text, weight in candidates:
             if len(chosen) == limit or pattern.note:
                 break
             entries = self._names.entries([place])
