@@ -410,6 +410,7 @@ def test_a_refresh_brings_in_what_differs_and_says_so(world: World) -> None:
     """Added, changed and removed files; a second refresh finds nothing to do."""
     folder = world.folder()
     fill(folder, 3)
+    settle(folder)
     store = Store(folder / ".memory", "workspace")
     index = Index(world.cache)
     first = index.refresh(store, store.scan().files)

@@ -33,6 +33,7 @@ from memfs.query import Filters
 from memfs.workspace import Workspace
 from tests.worlds import World
 from tests.worlds import files_below
+from tests.worlds import finished
 from tests.worlds import without_powers
 
 GITHUB_TOKEN = "ghp_" + "a1B2" * 9
@@ -948,3 +949,36 @@ def test_a_pasted_error_is_found_though_its_quotes_do_not_match(world: World) ->
     assert [hit.entry.memory.path for hit in pasted.hits] == ["a.md"]
     assert "without the quotes" in pasted.notes[0]
     assert composed.hits == ()
+
+
+def test_a_process_whose_folder_is_gone_still_knows_the_stores_paths(world: World) -> None:
+    """A server that was started in a folder which was removed since serves paths below the store and absolute ones."""
+    path = put(store_of(world), "sub/a.md", "text\n")
+    script = (
+        "import os, sys; from pathlib import Path; from memfs.workspace import Workspace\n"
+        "from memfs.errors import NotFound\n"
+        "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')\n"
+        "here = Workspace.open(Path(sys.argv[1]))\n"
+        "print(here.get('sub/a.md').path, here.get(sys.argv[2]).path)\n"
+        "try: here.get('nothing.md')\n"
+        "except NotFound: print('not found')"
+    )
+
+    assert world.run(script, world.folder(), path) == f"{path} {path}\nnot found\n"
+
+
+def test_a_status_beside_writers_is_no_error(world: World) -> None:
+    """Files of the index come and go while another process writes it."""
+    world.folder()
+    script = (
+        "from pathlib import Path; from memfs.workspace import Workspace\n"
+        "here = Workspace.open(Path('project'))\n"
+        "for number in range(40): here.save(f'Note {number}.')"
+    )
+    here = world.open()
+    writing = world.start(script)
+    while writing.poll() is None:
+        assert here.status().mode == "isolated"
+
+    finished([writing])
+    assert here.status().stores[0].files == 40

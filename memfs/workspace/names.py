@@ -86,7 +86,10 @@ class Names:
         if not reference.lower().endswith(".md"):
             return None
         named = Path(os.path.expanduser(reference))
-        absolute = Path(os.path.abspath(named))
+        try:
+            absolute = Path(os.path.abspath(named))
+        except FileNotFoundError:  # the folder one stands in is gone, so nothing lies below it
+            absolute = Path("/", named)
         # the folder one stands in, or the project's, may be known by the name of a link
         places = (absolute, Path(os.path.realpath(absolute.parent), absolute.name))
         inside = [(store, place) for store in stores for place in places if place.is_relative_to(store.root)]

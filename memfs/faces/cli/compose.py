@@ -62,7 +62,8 @@ def _draft(kind: str) -> Iterator[Path]:
     try:
         yield path
     except MemfsError as error:
-        if path.exists() and path.read_text(encoding="utf-8", errors="replace") != template(kind):
+        written = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        if written.strip() and written != template(kind):
             raise Invalid(f"{error} What you wrote is kept: memfs save -f {path}") from error
         shutil.rmtree(folder, ignore_errors=True)
         raise
