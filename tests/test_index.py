@@ -881,3 +881,15 @@ def test_files_that_are_too_large_are_flagged_and_harm_nobody(world: World) -> N
     assert hits == "[] ['onetoken.md']"
     assert flaws == "[('longtext.md', 'larger than 1 MiB'), ('onetoken.md', 'larger than 1 MiB')]"
     assert int(peak_mib) <= 300
+
+
+def test_a_word_that_only_shares_letters_finds_nothing(world: World) -> None:
+    """A hit has a word of the question, in another form, begun or misspelt by one letter; pieces alone find nothing."""
+    folder = world.folder()
+    put(folder, "auth.md", "Authentication happens at the gateway, with tokens.\n")
+    here = world.open()
+
+    for asked in ("authentication", "authenticated", "auth", "authen", "authenticatoin", "gatewey", "token"):
+        assert found(here, asked) == ["auth.md"], asked
+    for asked in ("lactation", "wayward", "authority", "keeping plans", "tok", "gatweya"):
+        assert found(here, asked) == [], asked

@@ -116,6 +116,7 @@ class Index:
         now: Snapshot,
         *,
         partial: bool = False,
+        own: bool = False,
         seconds: float | None = None,
         wait: float = 5.0,
         progress: Callable[[int, int], None] | None = None,
@@ -126,6 +127,7 @@ class Index:
             store: Whose files.
             now: Their stamps; `GONE` for a path that is known to have no file.
             partial: *now* names only paths that may have changed, not the whole store.
+            own: The caller wrote them itself just now, so that no other write hides behind their stamps.
             seconds: Stop reading files after this long and leave the rest pending.
             wait: How long to wait for another process that writes the index.
             progress: Called with the number of files done and to do.
@@ -137,7 +139,9 @@ class Index:
                 work = self._work(self.seen(store), now, partial=partial)
                 if not work:
                     return Refreshed()
-                return self._committed(store, now, partial=partial, seconds=seconds, wait=wait, progress=progress)
+                return self._committed(
+                    store, now, partial=partial, own=own, seconds=seconds, wait=wait, progress=progress
+                )
             except Busy:
                 return Refreshed(pending=len(work), note="another process is writing the index")
             except (OSError, IndexBroken) as error:
@@ -145,7 +149,7 @@ class Index:
                 reason = str(error)
         # broken again as soon as it was begun anew: somebody clears the folder while we work
         self._folder.abandon(reason)
-        return self._committed(store, now, partial=partial, seconds=seconds, wait=wait, progress=progress)
+        return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait, progress=progress)
 
     def rebuild(
         self,
@@ -195,6 +199,7 @@ class Index:
         now: Snapshot,
         *,
         partial: bool = False,
+        own: bool = False,
         anew: bool = False,
         seconds: float | None = None,
         wait: float,
@@ -214,7 +219,7 @@ class Index:
                 for path, stamp in self._until(work, seconds, progress):
                     if not empty:
                         writer.delete_documents_by_term("key", f"{store.key}:{path}")
-                    done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=partial)
+                    done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=own)
             if self.note:
                 present = {path: stamp for path, stamp in {**seen, **done}.items() if stamp != GONE}
                 self._folder.unsaved[store.key] = present
@@ -287,14 +292,14 @@ class Index:
     def _search(self, weights: Mapping[str, float], query: Query, limit: int, now: datetime) -> list[rank.Found]:
         searcher = self._folder.open().searcher()
         asked = self._questions.ask(searcher, query)
-        if not asked.clauses and not asked.musts:
+        if not asked.gate and not asked.musts:
             return []
+        # what must stand there word for word decides alone; else a word has to match, or one much like it
+        required = asked.musts or [(Occur.Must, Clause.boolean_query(asked.gate))]
+        scoring = [*asked.clauses, *(asked.gate if asked.musts else [])]
         found: list[rank.Found] = []
         for weight, keys in rank.weight_classes(weights).items():
-            clauses = [*asked.musts, *self._questions.filters(keys, query, now)]
-            if asked.clauses:
-                occur = Occur.Should if asked.musts else Occur.Must
-                clauses.append((occur, Clause.boolean_query(asked.clauses)))
+            clauses = [*required, *self._questions.filters(keys, query, now), *scoring]
             hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
             created = searcher.fast_field_values("created", [address for _, address in hits])
             for (score, address), when in zip(hits, created, strict=True):

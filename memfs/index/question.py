@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,13 +23,24 @@ from memfs.words import STOPWORDS
 TITLE_WEIGHT, IRREGULAR_WEIGHT, GRAM_WEIGHT, COMPOUND_WEIGHT = 0.5, 0.8, 0.1, 0.5
 """Relative to 1 for a word in the text; measured, see `.memory/search-recipe.md`."""
 GRAM_WORD, GRAM_LENGTH = 4, 3
-"""Letters from which on a word is also looked for by its three-letter pieces, which is what finds typos."""
+"""Letters from which on a word also finds words that begin with it; and those of a script without spaces, pieces."""
+LONG_WORD, LONG_SHARE = 7, 0.6
+"""Letters from which on an unknown word is found by so many of its pieces: endings with a typo have no stem."""
+TYPO_WORD = 5
+"""Letters from which on a word that no memory has also finds those one typing error away."""
 
 
 class Asked:
-    """A question as clauses: what may match, what must, and the best score that it allows."""
+    """A question as clauses: what a hit must match, what else adds to its score, and the best score there is.
+
+    Attributes:
+        gate: Of these a hit matches one at least; each adds to its score.
+        clauses: What adds to a score and finds nothing by itself.
+        musts: Of these a hit matches every one.
+    """
 
     def __init__(self) -> None:
+        self.gate: list[tuple[Occur, Clause]] = []
         self.clauses: list[tuple[Occur, Clause]] = []
         self.musts: list[tuple[Occur, Clause]] = []
         self.best = 0.0
@@ -53,25 +65,43 @@ class Questions:
                 asked.best += boost * weight * (rank.K1 + 1)
             return Clause.boost_query(Clause.term_query(self._schema, field_name, value, "freq"), boost)
 
-        words = [word for word in query.words if word not in STOPWORDS] or list(query.words)
-        for word in words:
-            for stem, weight in self._forms(word):
+        for word in [word for word in query.words if word not in STOPWORDS] or query.words:
+            forms = self._forms(word)
+            for stem, weight in forms:
                 counts = weight == 1.0
-                asked.clauses.append((Occur.Should, term("all", stem, weight, counts=counts)))
-                asked.clauses.append((Occur.Should, term("title", stem, weight * TITLE_WEIGHT, counts=counts)))
-            if len(word) >= (GRAM_WORD if word.isascii() else GRAM_LENGTH):
+                asked.gate.append((Occur.Should, term("all", stem, weight, counts=counts)))
+                asked.gate.append((Occur.Should, term("title", stem, weight * TITLE_WEIGHT, counts=counts)))
+            unknown = not any(searcher.doc_freq("all", stem) for stem, _ in forms)
+            asked.gate += [(Occur.Should, clause) for clause in self._nearly(word, unknown=unknown)]
+            if unknown and len(word) >= (GRAM_WORD if word.isascii() else GRAM_LENGTH):
                 pieces = dict.fromkeys(self._grams.analyze(word))
                 grams = [(Occur.Should, term("ng", piece, GRAM_WEIGHT)) for piece in pieces]
-                asked.clauses.append((Occur.Should, Clause.boolean_query(grams, max(1, len(grams) // 2))))
+                is_long = word.isascii() and len(word) >= LONG_WORD
+                least = math.ceil(len(grams) * LONG_SHARE) if is_long else max(1, len(grams) // 2)
+                finds = asked.gate if is_long or not word.isascii() else asked.clauses
+                finds.append((Occur.Should, Clause.boolean_query(grams, least)))
         for compound in query.compounds:
             phrase = Clause.boost_query(self._phrase(compound), COMPOUND_WEIGHT)
-            asked.clauses.append((Occur.Should, phrase))
+            asked.gate.append((Occur.Should, phrase))
         for phrase_words in query.phrases:
             for word in phrase_words:
                 for stem in self._stems.analyze(word):
                     term("all", stem, 1.0)
             asked.musts.append((Occur.Must, self._phrase(phrase_words)))
         return asked
+
+    def _nearly(self, word: str, *, unknown: bool) -> Iterator[Clause]:
+        """Yield what finds, and does not score, words that begin with *word* or, if it is *unknown*, are like it."""
+        if len(word) < GRAM_WORD:
+            return
+        spelled = dict.fromkeys([*self._stems.analyze(word)[:1], word])
+        distances = [(0, True), *([(1, False)] if unknown and len(word) >= TYPO_WORD else [])]
+        for distance, prefix in distances:
+            for text in spelled if distance else list(spelled)[:1]:
+                near = Clause.fuzzy_term_query(
+                    self._schema, "all", text, distance, transposition_cost_one=True, prefix=prefix
+                )
+                yield Clause.const_score_query(near, 0.0)
 
     def filters(self, keys: Sequence[str], query: Query, now: datetime) -> list[tuple[Occur, Clause]]:
         """Return what has to hold beside the words: the stores *keys*, the filters of *query*, not expired at *now*."""
@@ -86,6 +116,8 @@ class Questions:
 
     def any_of(self, field_name: str, values: Sequence[str]) -> Clause:
         """Return a filter: the field has one of *values*."""
+        if len(values) == 1:
+            return Clause.const_score_query(Clause.term_query(self._schema, field_name, values[0], "basic"), 0.0)
         return Clause.const_score_query(Clause.term_set_query(self._schema, field_name, list(values)), 0.0)
 
     def pattern(self, field_name: str, pattern: str) -> Clause:
