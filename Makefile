@@ -6,7 +6,7 @@ PYTHONS := python3.13 python3.12 python3.11 python3
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak check format bench bench-100k wheel clean
+.PHONY: help setup demo test soak interop check format bench bench-100k wheel clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ test: $(READY) ## run the tests, with coverage (ARGS="-k index" is handed to pyt
 soak: $(READY) ## run the long tests, for as long as MEMFS_SOAK_SECONDS says
 	@$(PY) -m pytest -m soak -o faulthandler_timeout=0 $(ARGS)
 
+interop: $(READY) ## have clients that others wrote use `memfs serve` (installs them from npm and Python's registry)
+	@$(PY) -m tests.interop
+
 check: $(READY) ## check format, lint and types: what CI checks
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
@@ -34,6 +37,7 @@ format: $(READY) ## format the code and repair what lint can repair
 
 bench: $(READY) ## measure speed with 10,000 memories
 	@$(PY) -m benchmarks.speed $(ARGS)
+	@$(PY) -m benchmarks.serving $(ARGS)
 
 bench-100k: $(READY) ## measure speed with 100,000 memories
 	@$(PY) -m benchmarks.speed --memories 100000 $(ARGS)
@@ -44,7 +48,7 @@ wheel: $(READY) ## build the source distribution, and the wheel from it, into di
 	@ls dist/*
 
 clean: ## remove everything that the other targets made
-	rm -rf $(VENV) dist build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .cache dist build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp holds the folder that it was made for, and is good for as long as the python beside it works:

@@ -14,6 +14,7 @@ from memfs.errors import WORKSPACE_IN_GLOBAL
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
 from memfs.store import Store
+from memfs.trust import trusted_workspaces
 
 FOLDER = ".memory"
 """The workspace store's folder in its workspace."""
@@ -117,6 +118,35 @@ def project_of(cwd: Path) -> Path:
     """Return the folder that a new project's memory belongs to: the git top level of *cwd*, or *cwd* itself."""
     here = Path(os.path.realpath(cwd))
     return next((folder for folder in (here, *here.parents) if os.path.exists(folder / ".git")), here)
+
+
+def other_workspace(named: str | Path, config: Config) -> Path:
+    """Return the folder of another workspace: by its path, or by the name of one that the user trusts.
+
+    Raises:
+        Invalid: It is no folder that is a workspace, several have the name, or none has.
+        OutOfScope: What is put there would be seen by nobody, because of that workspace's own mode.
+    """
+    wanted = os.path.expanduser(named)
+    if os.path.isabs(wanted):
+        folder = Path(os.path.realpath(wanted))
+        if not folder.is_dir():
+            raise Invalid(f"{named} is no folder; name the other workspace by its path.")
+        if os.path.realpath(folder / FOLDER) in homes(config):
+            raise Invalid(f"{named} holds memfs's own home and is no workspace.")
+        if not (os.path.isdir(folder / FOLDER) or os.path.exists(folder / ".git")):
+            raise Invalid(f"{named} is no workspace: it has neither a {FOLDER} nor a .git; run `memfs init` there.")
+    else:
+        known = [folder for folder in trusted_workspaces(config.state) if folder.is_dir()]
+        named_so = [folder for folder in known if folder.name == wanted]
+        if len(named_so) != 1:
+            choices = ", ".join(map(str, named_so)) if named_so else ", ".join(sorted({each.name for each in known}))
+            problem = "could be any of these" if named_so else "is no workspace that is known here"
+            raise Invalid(f"{str(named)!r} {problem}: {choices or 'there are none'}. Name it by its absolute path.")
+        folder = named_so[0]
+    if config.mode_for(folder)[0] == "global":
+        raise OutOfScope(f"{folder} is in global mode, so nobody would see a memory of its own there.")
+    return folder
 
 
 def global_store(config: Config) -> Store:

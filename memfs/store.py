@@ -66,12 +66,14 @@ class Scan:
 
     Attributes:
         files: Each memory file's stamp.
+        folders: Each folder's stamp from before it was walked; the root's path is empty, others end in `/`.
         skipped: What was not read and why, by path: unreadable folders, names that are not UTF-8.
         leftovers: Temporary files of writers that died, by path.
     """
 
     def __init__(self) -> None:
         self.files: Snapshot = {}
+        self.folders: Snapshot = {}
         self.skipped: dict[str, str] = {}
         self.leftovers: list[str] = []
 
@@ -116,6 +118,7 @@ class Store:
 
     def _walk(self, folder: int, prefix: str, depth: int, found: Scan) -> None:
         folders = []
+        found.folders[prefix] = _stamp(os.fstat(folder))
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name

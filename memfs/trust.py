@@ -94,11 +94,19 @@ def _pieces(line: str) -> list[str]:
 
 def is_trusted(state: Path, workspace: Path) -> bool:
     """Return whether the user said that what lies in *workspace* is theirs or their team's."""
+    return os.fsencode(os.path.realpath(workspace)) in _trusted(state)
+
+
+def trusted_workspaces(state: Path) -> list[Path]:
+    """Return the workspaces that the user trusts: those that memfs began for them, too."""
+    return [Path(os.fsdecode(line)) for line in dict.fromkeys(_trusted(state)) if line]
+
+
+def _trusted(state: Path) -> list[bytes]:
     try:
-        lines = (state / TRUSTED).read_bytes().split(b"\n")
+        return (state / TRUSTED).read_bytes().split(b"\n")
     except OSError:
-        return False
-    return os.fsencode(os.path.realpath(workspace)) in lines
+        return []
 
 
 def set_trusted(state: Path, workspace: Path, *, trusted: bool) -> None:

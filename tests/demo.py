@@ -8,7 +8,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+from typing import Self
 
+import anyio
+from mcp import Client
+from mcp.client.stdio import StdioServerParameters
+
+DEADLINE_SECONDS = 30
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -61,6 +68,65 @@ def file_of(story: Story, folder: Path, memory: str) -> Path:
     return Path(str(story.ask(folder, "get", memory)["path"]))
 
 
+class Agent:
+    """A real MCP client with a session of its own: it starts `memfs serve` in its project, as agents do."""
+
+    def __init__(self, story: Story, folder: Path) -> None:
+        self.name = folder.name
+        self.client = Client(
+            StdioServerParameters(
+                command=sys.executable, args=["-m", "memfs", "serve"], env=dict(story.env), cwd=str(folder)
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.client.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.client.__aexit__(*error)  # type: ignore[arg-type]
+
+    async def call(self, tool: str, **arguments: object) -> dict[str, Any]:
+        """Call a tool, show it, and return its answer."""
+        shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        result = await self.client.call_tool(tool, arguments)
+        answer: dict[str, Any] = result.structured_content
+        print(f"  {self.name}'s agent: {tool}({shown})")
+        for hit in answer.get("results", ()):
+            print(f"      {hit['similarity']:.2f}  {hit['title']}  ({hit['scope']})")
+        if "memory_id" in answer:
+            print(f"      {answer['title']}  ({answer['scope']})")
+        elif not answer.get("results"):
+            print("      nothing")
+        return answer
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    """Change a text in a file, as an editor does."""
+    file.write_text(file.read_text().replace(old, new))
+    print(f"  (an editor writes “{new}” into {file.name})")
+
+
+async def meet(story: Story, shop: Path, blog: Path) -> None:
+    """Two sessions, each in its project; what is shared between them, and when."""
+    async with Agent(story, shop) as one, Agent(story, blog) as other:
+        saved = await one.call("store_memory", content="Release notes are written in the past tense.", tags=["style"])
+        found = await other.call("search_memories", query="release notes tense")
+        story.holds("the other project's agent does not see it", true=found["count"] == 0)
+        story.memfs(blog, "config", "set", "mode", "hybrid", "--here")
+        moved = await one.call("convert_to_global", memory_id=saved["memory_id"])
+        found = await other.call("search_memories", query="release notes tense")
+        story.holds("now it does: both were told, no session was restarted", true=found["count"] == 1)
+        async with other.client.listen(resource_subscriptions=["memory://global/recent"]) as news:
+            edit(Path(moved["path"]), "past tense", "present tense")
+            with anyio.fail_after(DEADLINE_SECONDS):
+                async for _ in news:
+                    break
+        story.holds("the other agent's session was told of the edit", true=True)
+        found = await other.call("search_memories", query="present tense")
+        story.holds("and its next search has it", true="present" in str(found["results"][0]))
+
+
 def tell(home: Path) -> None:
     """Tell the whole story in folders below *home*."""
     story = Story(home)
@@ -106,7 +172,10 @@ def tell(home: Path) -> None:
     story.memfs(blog, "search", "postgres")
     story.holds("the isolated project sees nothing of the other", true=titles(story, blog, "postgres") == [])
 
-    story.chapter("6. memfs's own decisions are memories too")
+    story.chapter("6. Two agents at work in two projects, and an editor beside them")
+    anyio.run(meet, story, shop, blog)
+
+    story.chapter("7. memfs's own decisions are memories too")
     copy = home / "memfs"
     copy.mkdir()
     (copy / ".memory").mkdir()

@@ -807,7 +807,7 @@ def test_completion_prints_a_script_that_asks_memfs(world: World, shell: str) ->
     run = "import sys; sys.argv = ['memfs']; from memfs.faces.cli import main; main()"
     asked = subprocess.run(
         [sys.executable, "-c", run],
-        env={**world.environ, "_MEMFS_COMPLETE": "bash_complete", "COMP_WORDS": "memfs se", "COMP_CWORD": "1"},
+        env={**world.environ, "_MEMFS_COMPLETE": "bash_complete", "COMP_WORDS": "memfs sea", "COMP_CWORD": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -257,6 +257,9 @@ def test_promise_13_events_are_hints_and_the_diff_decides(world: World) -> None:
         def take(self, store: object) -> frozenset[str] | None:  # noqa: ARG002  (the protocol's)
             return self.said.pop(0) if self.said else None
 
+        def scanned(self, store: object, scan: object, seconds: float) -> None:
+            """Take note of nothing."""
+
     here = world.open()
     heard: list[Event] = []
     here.listen(heard.append)

@@ -213,7 +213,8 @@ def test_editors_leftovers_are_no_memories(store: Store) -> None:
         (store.root / name).parent.mkdir(parents=True, exist_ok=True)
         (store.root / name).write_bytes(b"x")
 
-    assert vars(store.scan()) == {"files": {}, "skipped": {}, "leftovers": []}
+    found = store.scan()
+    assert (found.files, found.skipped, found.leftovers) == ({}, {}, [])
 
 
 def test_folders_pipes_and_links_are_no_memories(store: Store, tmp_path: Path) -> None:
@@ -296,7 +297,7 @@ except StorageFailed as error:
 
 def test_a_store_that_is_not_there_is_empty(other: Store) -> None:
     """Looking makes no folder and is no error."""
-    assert vars(other.scan()) == {"files": {}, "skipped": {}, "leftovers": []}
+    assert vars(other.scan()) == {"files": {}, "folders": {}, "skipped": {}, "leftovers": []}
     assert other.stamp("a.md") == GONE
     with pytest.raises(NotFound):
         other.read("a.md")

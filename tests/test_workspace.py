@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from memfs import trust
 from memfs.answers import Event
 from memfs.changes import Changes
 from memfs.errors import Ambiguous
@@ -605,8 +606,7 @@ def test_a_move_leads_from_any_scope_to_any_other(hybrid: Workspace, world: Worl
 
 def test_a_move_to_another_workspace_and_back(hybrid: Workspace, world: World) -> None:
     """Named by its folder, in hybrid mode; the memory leaves this view and enters that one."""
-    other = world.root / "other"
-    other.mkdir()
+    other = world.folder("other")
     put(store_of(world), "a.md", "---\nid: abc\n---\none zebra\n")
 
     done = hybrid.move("abc", "workspace", workspace=other)
@@ -617,6 +617,34 @@ def test_a_move_to_another_workspace_and_back(hybrid: Workspace, world: World) -
     assert found(hybrid, "zebra") == []
     assert found(world.open(other), "zebra") == ["a.md"]
     assert world.open(other).move("abc", "workspace", workspace=world.folder()).entry.path == store_of(world) / "a.md"
+
+
+def test_a_move_goes_only_where_somebody_will_see_it(world: World) -> None:
+    """Not into a bare folder, not below memfs's home, not where only global memories are seen, not by a vague name."""
+    put(store_of(world), "a.md", "---\nid: abc\n---\none zebra\n")
+    (world.root / "bare").mkdir()
+    shop, deep = world.folder("shop"), world.folder("deep/shop")
+    world.config(f'mode = "hybrid"\n[workspaces."{world.folder("strict")}"]\nmode = "global"\n')
+    here = world.open()
+    for folder in (shop, deep):
+        trust.set_trusted(world.state, folder, trusted=True)
+
+    for named, reason in (
+        (world.root / "bare", "neither a .memory nor a .git"),
+        (world.home.parent / "nowhere", "no folder"),
+        ("shop", "could be any of these"),
+        ("shoq", "no workspace that is known"),
+        ("../other", "no workspace that is known"),
+        ("6vwtna", "no workspace that is known"),
+    ):
+        with pytest.raises(Invalid, match=reason):
+            here.move("abc", "workspace", workspace=named)
+    with pytest.raises(OutOfScope, match="nobody would see"):
+        here.move("abc", "workspace", workspace=world.folder("strict"))
+
+    assert files_below(store_of(world)).keys() == {"a.md"}
+    trust.set_trusted(world.state, deep, trusted=False)
+    assert here.move("abc", "workspace", workspace="shop").entry.path == shop / ".memory/a.md"
 
 
 def test_another_workspace_is_out_of_reach_in_the_other_modes(world: World) -> None:
@@ -905,6 +933,9 @@ def test_a_search_waits_for_no_watcher(world: World) -> None:
 
         def take(self, store: object) -> frozenset[str] | None:  # noqa: ARG002
             return self.paths
+
+        def scanned(self, store: object, scan: object, seconds: float) -> None:
+            pass
 
     here = world.open()
     watcher = Watcher()

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from memfs.answers import Status
     from memfs.doctor import Report
     from memfs.errors import MemfsError
+    from memfs.feed import Happening
     from memfs.index import Snippet
+    from memfs.store import Store
     from memfs.undo import Entry as Version
 
 Json = dict[str, Any]
@@ -35,6 +37,7 @@ Line = list[tuple[str, str]]
 
 MEGA = 1_000_000
 DIM, BOLD, GOOD, BAD, WARN, MATCH = "dim", "bold", "green", "bold red", "yellow", "bold yellow"
+OTHERS = "an editor, git or another program"
 _UNITS = (
     (31_557_600, "year"),
     (2_629_800, "month"),
@@ -168,6 +171,24 @@ def report_json(report: Report) -> Json:
             for each in report.findings
         ],
     }
+
+
+def event_json(event: Happening) -> Json:
+    """Return what happened to a memory as an object."""
+    shown: Json = {
+        "at": format_time(event.at),
+        "what": event.what,
+        "id": event.memory_id,
+        "title": event.title,
+        "scope": event.place.scope,
+        "path": str(event.place.path),
+        "by": event.by,
+    }
+    if event.session:
+        shown["session"] = event.session
+    if event.came_from is not None:
+        shown["from"] = {"scope": event.came_from.scope, "path": str(event.came_from.path)}
+    return shown
 
 
 def version_json(version: Version) -> Json:
@@ -317,6 +338,30 @@ def report_lines(report: Report) -> Iterator[Line]:
         if finding.fixed:
             yield [(f"  mended: {inert_line(finding.fixed)}", GOOD)]
     yield [("All is well.", GOOD)] if not report.findings else [(f"{len(report.findings)} findings.", "")]
+
+
+def event_lines(event: Happening) -> Iterator[Line]:
+    """Yield what happened to a memory: when, what, which one, where, and by whom."""
+    style = {"added": GOOD, "removed": BAD}.get(event.what, WARN)
+    by = (f"session {inert_line(event.session)}" if event.session else "memfs") if event.by == "memfs" else OTHERS
+    where = f"{event.place.scope}: {inert(str(event.place.path))}"
+    if event.came_from is not None and event.came_from.scope != event.place.scope:
+        where = f"{event.came_from.scope} → {where}"
+    elif event.came_from is not None:
+        where = f"{where}, was {inert(event.came_from.path.name)}"
+    yield [
+        (f"{event.at.astimezone():%H:%M:%S}  ", DIM),
+        (f"{event.what:<7}  ", style),
+        (inert_line(event.title), BOLD),
+        (f"  {where}  by {by}", DIM),
+    ]
+
+
+def watching_lines(stores: Sequence[Store], notes: Sequence[str]) -> Iterator[Line]:
+    """Yield what is watched, and what the watcher has to say."""
+    for store in stores:
+        yield [("Watching ", DIM), (store.scope, BOLD), (f"  {inert(str(store.root))}", DIM)]
+    yield from note_lines(notes)
 
 
 def version_lines(versions: Sequence[Version]) -> Iterator[Line]:

@@ -8,9 +8,6 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,25 +29,18 @@ from memfs.changes import GONE as GONE
 from memfs.changes import Snapshot as Snapshot
 from memfs.changes import diff as diff
 from memfs.errors import Ambiguous as Ambiguous
-from memfs.errors import BadConfig
 from memfs.errors import Changed
-from memfs.errors import Conflict
-from memfs.errors import Exists
 from memfs.errors import Invalid
 from memfs.errors import MemfsError as MemfsError
-from memfs.errors import NotFound
 from memfs.errors import OutOfScope
 from memfs.errors import OutsideStore as OutsideStore
 from memfs.errors import Refused
-from memfs.errors import SecretFound
-from memfs.errors import StorageFailed
 from memfs.errors import Twins as Twins
 from memfs.errors import Unwritable as Unwritable
 from memfs.index import Index
 from memfs.index import IndexBroken as IndexBroken
 from memfs.query import NO_FILTERS
 from memfs.query import Filters
-from memfs.store import ABSENT
 from memfs.store import Store
 from memfs.undo import Entry as Version
 from memfs.undo import Journal
@@ -59,12 +49,15 @@ from memfs.undo import new_version as new_version
 from memfs.values import Value
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable
-from memfs.workspace.edits import with_free_name
 from memfs.workspace.finding import Finding
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.freshness import Hints
 from memfs.workspace.health import Health
+from memfs.workspace.moving import Moving
 from memfs.workspace.names import Names
+from memfs.workspace.saving import Draft as Draft
+from memfs.workspace.saving import Saving
+from memfs.workspace.saving import refuse_secrets
 from memfs.workspace.takeback import TakeBack
 
 Answer = TypeVar("Answer")
@@ -91,6 +84,8 @@ class Workspace:
         self._freshness = Freshness(view, index, config.search_refresh_seconds)
         self._names = Names(view, config, self._freshness)
         self._edits = Edits(self.journal, self._names)
+        self._saving = Saving(view, config, self._freshness, self._names, self._edits)
+        self._moving = Moving(view, config, self._freshness, self._names, self._edits)
         self._takeback = TakeBack(view, self.journal, self._names, self._edits)
         self._finding = Finding(view, config, self._freshness, self._names)
         self._health = Health(view, config, self._freshness, self._names)
@@ -172,51 +167,13 @@ class Workspace:
             Invalid: A value does not fit, or there is nothing to save.
             SecretFound, OutOfScope, Busy, StorageFailed: As they say; nothing was written.
         """
-        given = {key: value for key, value in (values or {}).items() if value not in ("", [])}
-        if not body.strip() and "title" not in given:
-            raise Invalid("There is nothing to save: give the memory a text.")
-        store, note = self.view.target(scope)
-        given.setdefault("id", memories.new_id())
-        given.setdefault("created", memories.format_time(datetime.now(UTC)))
-        raw = memories.compose(given, body)
-        self._check_secrets(raw.decode(), allow=allow_secret)
-        title = memories.parse(raw, "x.md").title
         with self._lock:
-            self._refuse_guess()
-            self._refuse_known(values or {})
-            new = store.scope == "workspace" and not os.path.lexists(store.root)
-            file = with_free_name(lambda name: store.write(name, raw, ABSENT), title)
-            if new:
-                with suppress(StorageFailed):  # its text is marked as a stranger's then, and safe all the same
-                    trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
-            entry = self._names.entry(store, file.path)
-            self._edits.made("save", entry)
-            return Done("save", entry, (*([note] if note else []), *self._freshness.path(store, file.path)))
+            return self._saving.save([Draft(body, values or {}, scope)], allow_secret=allow_secret)[0]
 
-    def _refuse_guess(self) -> None:
-        """Refuse to guess where a save goes while config.toml, which may say it, cannot be read.
-
-        Raises:
-            BadConfig: It cannot, and neither the command line nor the environment says.
-        """
-        if self.config.broken and self.view.mode_source == "default":
-            raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
-
-    def _refuse_known(self, values: Mapping[str, Value]) -> None:
-        """Refuse to save under an id that another memory of the view has.
-
-        Raises:
-            Exists: There is one.
-        """
-        if isinstance(memory_id := values.get("id"), str):
-            with suppress(NotFound):
-                self._freshness.all(self.view.stores)
-                raise Exists(self._names.resolve(memory_id, self.view.stores)[0].path)
-
-    def _check_secrets(self, text: str, *, allow: bool) -> None:
-        found = [] if allow else trust.find_secrets(text)
-        if found:
-            raise SecretFound(found)
+    def save_all(self, drafts: Sequence[Draft], *, allow_secret: bool = False) -> Sequence[Done]:
+        """Save *drafts* in their order; all are checked before the first is written. Raises like `save`."""
+        with self._lock:
+            return self._saving.save(drafts, allow_secret=allow_secret)
 
     # ---- finding
 
@@ -234,8 +191,12 @@ class Workspace:
         """
         with self._lock:
             stores = (self.view.store(scope),) if scope else self.view.stores
-            self._freshness.all(stores)
-            return self._names.resolve(reference, stores)[0]
+            return self._names.at_once(reference, stores) or self._named(reference, stores)
+
+    def _named(self, reference: str, stores: Sequence[Store]) -> Entry:
+        """Return the memory that *reference* names in *stores*, all of which are looked through; raises like `get`."""
+        self._freshness.all(stores)
+        return self._names.resolve(reference, stores)[0]
 
     def search(
         self,
@@ -324,7 +285,7 @@ class Workspace:
         if body is not None and not body.strip():
             raise Invalid("The new text is empty; `memfs forget` removes a memory.")
         with self._lock:
-            entry = self.get(reference)
+            entry = self._named(reference, self.view.stores)
             if expect and expect != entry.file.digest:
                 raise Changed(entry.path, expect, entry.file.digest)
             new = self._rewritten("update", entry, changes, body, allow_secret=allow_secret)
@@ -349,75 +310,26 @@ class Workspace:
         raw = memories.patch(entry.file.raw, entry.memory, changes, body)
         if raw == entry.file.raw:
             return entry
-        self._check_secrets(_news(entry.file.raw, raw), allow=allow_secret)
+        if not allow_secret:
+            refuse_secrets(_news(entry.file.raw, raw))
         return self._edits.replaced(verb, entry, raw)
 
-    def move(self, reference: str, to: str, *, workspace: Path | None = None) -> Done:
+    def move(self, reference: str, to: str, *, workspace: str | Path | None = None) -> Done:
         """Move a memory's file into another store: who sees it changes, nothing else.
 
         Args:
             reference: As for `get`.
             to: `workspace`, `global` or `group:<name>`.
-            workspace: The workspace that is meant, if not this one.
+            workspace: The workspace that is meant, if not this one: a folder, or the name of a trusted one.
 
         Raises:
             OutOfScope: The mode does not serve the other scope.
             Unwritable, Conflict, NotFound, Ambiguous, Twins, StorageFailed: As they say; no copy is lost.
         """
         with self._lock:
-            target = self._target(to, workspace)
-            self._freshness.all(self.view.stores)
-            copies = self._names.resolve(reference, self.view.stores)
-            entry = next((copy for copy in copies if copy.store.key != target.key), copies[0])
-            if target.key == entry.store.key:
-                return Done("move", entry, (f"It is in the {entry.store.scope} store already.",))
-            refuse_unwritable(entry)
-            if not entry.memory.id_written:
-                entry = self._rewritten("update", entry, {}, None, allow_secret=True)
-            if (twin := self._twin(entry, target)) is not None:
-                self._edits.removed("forget", entry)
-                moved = twin
-            else:
-                moved = self._edits.moved("move", entry, target)
-            notes = (
-                *self._freshness.path(entry.store, entry.memory.path),
-                *self._freshness.path(target, moved.memory.path),
+            return self._moving.move(
+                reference, to, workspace, lambda entry: self._rewritten("update", entry, {}, None, allow_secret=True)
             )
-            return Done("move", moved, tuple(dict.fromkeys(notes)))
-
-    def _target(self, to: str, workspace: Path | None) -> Store:
-        if workspace is None:
-            return self.view.store(to)
-        if to != "workspace":
-            raise Invalid("Another workspace can only be named for a move to scope workspace.")
-        folder = Path(os.path.realpath(workspace))
-        if folder == self.view.workspace:
-            return self.view.store("workspace")
-        if self.view.mode != "hybrid":
-            raise OutOfScope(f"Another workspace is out of reach in {self.view.mode} mode. Set WORKSPACE_MODE=hybrid.")
-        if not folder.is_dir():
-            raise Invalid(f"{workspace} is no folder; name the other workspace by its path.")
-        return scopes.workspace_store(folder)
-
-    def _twin(self, entry: Entry, target: Store) -> Entry | None:
-        """Return the same memory in *target*, left there by a move that was cut off.
-
-        Raises:
-            Conflict: It is there, with another text.
-        """
-        self.refresh(target)
-        for path in [
-            path for _, path in self._freshness.ask(lambda: self.index.find([target.key], "id", entry.memory.id))
-        ]:
-            other = self._names.entry(target, path)
-            if other.memory.id == entry.memory.id:
-                if other.file.digest == entry.file.digest:
-                    return other
-                raise Conflict(
-                    f"{other.path} has the same id as {entry.path} and another text; "
-                    "merge the two in an editor, or give one of them a new id with `memfs doctor --fix`."
-                )
-        return None
 
     def forget(self, reference: str, *, expect: str = "") -> Done:
         """Remove a memory's file; its bytes go to the undo journal first.
@@ -427,7 +339,7 @@ class Workspace:
             NotFound, Ambiguous, Twins, Refused, StorageFailed: As they say.
         """
         with self._lock:
-            entry = self.get(reference)
+            entry = self._named(reference, self.view.stores)
             if expect and expect != entry.file.digest:
                 raise Changed(entry.path, expect, entry.file.digest)
             if len(entry.file.raw) > memories.MAX_BYTES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -11,13 +12,16 @@ from typing import TypeVar
 
 from memfs.answers import Event
 from memfs.changes import GONE
+from memfs.changes import TICK_NS
 from memfs.changes import Snapshot
 from memfs.changes import diff
+from memfs.errors import MemfsError
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
 from memfs.index import Index
 from memfs.index import IndexBroken
 from memfs.scope import View
+from memfs.store import Scan
 from memfs.store import Store
 
 Answer = TypeVar("Answer")
@@ -36,6 +40,9 @@ class Hints(Protocol):
     def take(self, store: Store) -> frozenset[str] | None:
         """Return the paths that may have changed since the last call; None when only a scan can tell."""
 
+    def scanned(self, store: Store, scan: Scan, seconds: float) -> None:
+        """Take note that since the last `take` the whole *store* was looked at: what was found, in how long."""
+
 
 class Freshness:
     """What the index and this process's listeners know of the stores.
@@ -51,13 +58,15 @@ class Freshness:
         self._refresh_seconds = refresh_seconds
         self._listeners: list[Callable[[Event], None]] = []
         self._known: dict[str, Snapshot] = {}
-        self._complete: dict[str, tuple[int, bytes] | None] = {}
+        self._complete: dict[str, tuple[int, bytes]] = {}
+        self._unsettled: dict[str, frozenset[str]] = {}
 
     def refresh(
         self,
         store: Store,
         paths: Iterable[str] | None = None,
         *,
+        own: bool = False,
         seconds: float | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> str:
@@ -66,33 +75,64 @@ class Freshness:
         Args:
             store: One of the view, or a move's target.
             paths: Only these may have changed; None to look at all.
+            own: This process wrote them just now.
             seconds: Stop reading changed files after this long; default `limits.search_refresh_seconds`.
             progress: Called with the number of changed files done and to do.
         """
-        # hints tell what changed since the index was whole; it may have been begun anew since, by any process
-        if paths is None and self.hints is not None and (known := self._complete.get(store.key)):
-            paths = self.hints.take(store) if known == self.index.edition(store) else None
-        if paths is None:
-            scan = store.scan()
-            now, partial = scan.files, False
-            if scan.leftovers:
-                store.sweep(scan.leftovers)
-        else:
-            now, partial = {path: store.stamp(path) for path in paths}, True
-            if not now:
-                return self.index.note
+        hinted = paths is None and self.hints is not None
+        complete = self._complete.get(store.key)
+        if hinted:
+            paths = self._hints(store)
+        now = None if paths is None else _stamps(store, paths)
+        if now is not None and not now:
+            return self.index.note
+        if hinted:  # what was hinted at will not be said again: until it is brought in, only a scan can tell
+            self._complete.pop(store.key, None)
+        began = time.time_ns()
+        partial = now is not None
+        now = self._scan(store) if now is None else now
         limit = self._refresh_seconds if seconds is None else seconds
         wait = INDEX_WAIT_SECONDS if seconds is None else min(max(seconds, INDEX_WAIT_SECONDS), REINDEX_WAIT_SECONDS)
-        done = self.index.refresh(store, now, partial=partial, seconds=limit, wait=wait, progress=progress)
-        if not partial and not done.pending and self.hints is not None:
-            self._complete[store.key] = self.index.edition(store)
-        elif done.pending:
+        done = self.index.refresh(store, now, partial=partial, own=own, seconds=limit, wait=wait, progress=progress)
+        if done.pending:
             self._complete.pop(store.key, None)
+        elif hinted:
+            self._note_complete(store, now, began, complete if partial else self.index.edition(store))
         self._tell(store, now, partial=partial)
         if done.pending:
             what = f"{done.pending:,} changed memories of the {store.scope} store"
             return f"{what} are not searchable yet: {done.note}"
         return self.index.note
+
+    def _hints(self, store: Store) -> frozenset[str] | None:
+        """Return the paths that may have changed since the index was whole; None when only a scan can tell."""
+        if self.hints is None:
+            return None
+        hints = self.hints.take(store)
+        known = self._complete.get(store.key)
+        # the index may have been begun anew since it was whole, by any process
+        if hints is None or known is None or known != self.index.edition(store):
+            return None
+        return hints | self._unsettled.get(store.key, frozenset())
+
+    def _scan(self, store: Store) -> Snapshot:
+        began = time.monotonic()
+        scan = store.scan()
+        if self.hints is not None:
+            self.hints.scanned(store, scan, time.monotonic() - began)
+        if scan.leftovers:
+            store.sweep(scan.leftovers)
+        return scan.files
+
+    def _note_complete(self, store: Store, now: Snapshot, began: int, edition: tuple[int, bytes] | None) -> None:
+        """Take note that the index, of *edition*, has *now*: from here on hints suffice.
+
+        A file that was written only just before may be written once more and look the same: it stays due.
+        """
+        if edition is not None:
+            self._complete[store.key] = edition
+        fresh = began - TICK_NS
+        self._unsettled[store.key] = frozenset(path for path, stamp in now.items() if stamp.ctime_ns >= fresh)
 
     def _tell(self, store: Store, now: Snapshot, *, partial: bool) -> None:
         """Tell the listeners what differs from what this process knew of *store*."""
@@ -135,7 +175,7 @@ class Freshness:
 
     def path(self, store: Store, path: str) -> tuple[str, ...]:
         """Refresh what is known to have changed; return what the caller should know."""
-        note = self.refresh(store, [path])
+        note = self.refresh(store, [path], own=True)
         return (note,) if note else ()
 
     def ask(self, ask: Callable[[], Answer]) -> Answer:
@@ -159,3 +199,11 @@ class Freshness:
             self.index.rebuild(store, store.scan().files, wait=REINDEX_WAIT_SECONDS, progress=progress)
             self.refresh(store)
         return sum(len(self.index.seen(store)) for store in self.view.stores)
+
+
+def _stamps(store: Store, paths: Iterable[str]) -> Snapshot | None:
+    """Return the stamps of *paths*; None when one of them cannot be looked at, which harms no other in a scan."""
+    try:
+        return {path: store.stamp(path) for path in paths}
+    except MemfsError:
+        return None

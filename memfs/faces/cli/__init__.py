@@ -13,6 +13,7 @@ from memfs import __version__
 
 COMMANDS = {
     "init": "upkeep",
+    "setup": "setup",
     "save": "write",
     "search": "find",
     "get": "find",
@@ -24,12 +25,14 @@ COMMANDS = {
     "forget": "write",
     "restore": "write",
     "undo": "write",
+    "watch": "watch",
     "status": "find",
     "doctor": "upkeep",
     "reindex": "upkeep",
     "trust": "upkeep",
     "config": "upkeep",
     "path": "find",
+    "serve": "serve",
     "completion": "upkeep",
 }
 """Command to module, in the order of the help."""

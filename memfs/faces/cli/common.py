@@ -131,13 +131,19 @@ def workspace() -> Workspace:
     from memfs.errors import Invalid
     from memfs.workspace import Workspace
 
-    given = click.get_current_context().find_root().obj or {}
-    own = click.get_current_context().obj or {}
     try:
         folder = Path.cwd()
     except FileNotFoundError as error:
         raise Invalid("The folder you stand in is gone; change into one that exists, or name one with -C.") from error
-    return Workspace.open(folder, mode=own.get("mode") or given.get("mode"))
+    return Workspace.open(folder, mode=given_mode())
+
+
+def given_mode() -> str | None:
+    """Return the mode that the command line names, if it does."""
+    context = click.get_current_context()
+    given, own = context.find_root().obj or {}, context.obj or {}
+    mode: str | None = own.get("mode") or given.get("mode")
+    return mode
 
 
 def stand_in(directory: str) -> None:

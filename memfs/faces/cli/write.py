@@ -209,7 +209,11 @@ def tag_command(memory: str | None, tags: tuple[str, ...], remove: tuple[str, ..
 @click.argument("memory")
 @click.option("--to", required=True, metavar="SCOPE", help="workspace, global or group:NAME.")
 @click.option(
-    "--workspace", "other", type=click.Path(path_type=Path), metavar="PATH", help="Another project's workspace."
+    "--workspace",
+    "other",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Another project: its folder, or its name if you trust it.",
 )
 @common
 def move_command(memory: str, to: str, other: Path | None, *, as_json: bool) -> None:
@@ -221,7 +225,8 @@ def move_command(memory: str, to: str, other: Path | None, *, as_json: bool) -> 
     memfs move 01KAJ9D3Q0 --to global
     memfs move 01KAJ9D3Q0 --to workspace --workspace ~/src/shop
     """
-    show(workspace().move(memory, to, workspace=other), as_json=as_json)
+    named = other.absolute() if other and other.is_dir() else other
+    show(workspace().move(memory, to, workspace=named), as_json=as_json)
 
 
 @click.command()

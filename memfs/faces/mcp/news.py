@@ -1,0 +1,182 @@
+"""Who is told of what changed: sessions that subscribed (handshake era), and listen streams (since 2026-07-28).
+
+Events come from any thread; everything else happens on the event loop.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+import anyio.to_thread
+import mcp_types as types
+from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.server.subscriptions import ListenHandler
+from mcp.server.subscriptions import ResourcesListChanged
+from mcp.server.subscriptions import ResourceUpdated
+
+from memfs.errors import MemfsError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from mcp.server.context import ServerRequestContext
+    from mcp.server.session import ServerSession
+
+    from memfs.answers import Event
+    from memfs.faces.mcp.desk import Desk
+
+MEMORY = "memory://memory/"
+GLOBAL = "memory://global/"
+Place = tuple[str, str, str]
+"""A memory's store key, path and digest; empty texts when it is not there."""
+_NOWHERE: Place = ("", "", "")
+
+
+class News:
+    """Passes on what changed in the files."""
+
+    def __init__(self) -> None:
+        self.desk: Desk | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pending: list[Event] = []
+        self._everything = False
+        self._woken = anyio.Event()
+        self._bus = InMemorySubscriptionBus()
+        self._listening = ListenHandler(self._bus)
+        self._asked: Counter[str] = Counter()
+        self._places: dict[str, Place] = {}
+        self._sessions: dict[int, tuple[ServerSession, set[str]]] = {}
+
+    # ---- from any thread
+
+    def heard(self, event: Event) -> None:
+        """Take note of *event*, to be passed on."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closing, and so is everybody who would be told
+                self._loop.call_soon_threadsafe(self._take, event)
+
+    # ---- on the event loop
+
+    def _take(self, event: Event) -> None:
+        self._pending.append(event)
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Pass on events until cancelled."""
+        import asyncio
+
+        self._loop = asyncio.get_running_loop()
+        while True:
+            await self._woken.wait()
+            self._woken = anyio.Event()
+            events, self._pending = self._pending, []
+            everything, self._everything = self._everything, False
+            await self._tell(events, everything=everything)
+
+    async def _tell(self, events: list[Event], *, everything: bool) -> None:
+        global_too = everything or any(event.store.scope == "global" for event in events)
+        if everything or any(event.changes.added or event.changes.removed for event in events):
+            await self._list_changed()
+        uris = [uri for uri in self._asked if not uri.startswith(MEMORY) and (global_too or GLOBAL not in uri)]
+        followed = [uri for uri in self._asked if uri.startswith(MEMORY)]
+        if followed:
+            now = await anyio.to_thread.run_sync(self._look, followed)
+            uris += [uri for uri in followed if everything or now[uri] != self._places.get(uri)]
+            self._places.update(now)
+        await self._updated(uris)
+
+    def all_changed(self) -> None:
+        """Have everybody told that everything may be different: the server works for another workspace now."""
+        self._everything = True
+        self._woken.set()
+
+    async def _list_changed(self) -> None:
+        await self._bus.publish(ResourcesListChanged())
+        for session, _ in list(self._sessions.values()):
+            await session.send_notification(types.ResourceListChangedNotification())
+
+    async def _updated(self, uris: Iterable[str]) -> None:
+        for uri in uris:
+            await self._bus.publish(ResourceUpdated(uri=uri))
+            for session, subscribed in list(self._sessions.values()):
+                if uri in subscribed:
+                    await session.send_resource_updated(uri)
+
+    def _look(self, uris: Iterable[str]) -> dict[str, Place]:
+        """Return where the memories behind *uris* lie now."""
+        return {uri: self._place(uri) for uri in uris}
+
+    def _place(self, uri: str) -> Place:
+        if self.desk is None:
+            return _NOWHERE
+        try:
+            here = self.desk.here
+            if not uri.startswith(MEMORY):
+                return _NOWHERE
+            entry = here.get(unquote(uri.removeprefix(MEMORY)))
+        except MemfsError:
+            return _NOWHERE
+        return entry.store.key, entry.memory.path, entry.file.digest
+
+    # ---- who wants to know
+
+    def know(self, session: ServerSession) -> set[str]:
+        """Remember *session* until its connection ends; return what it subscribed to."""
+        connection: Any = session._connection  # noqa: SLF001  (mcp 2.3 offers no other way to learn of its end)
+        key = id(connection)
+        if key not in self._sessions:
+            self._sessions[key] = (session, set())
+            connection.exit_stack.callback(partial(self._forget, key))
+        return self._sessions[key][1]
+
+    def _forget(self, key: int) -> None:
+        _, subscribed = self._sessions.pop(key, (None, set()))
+        for uri in subscribed:
+            self._drop(uri)
+
+    async def subscribe(self, session: ServerSession, uri: str) -> None:
+        """Tell *session* when what lies at *uri* changes."""
+        subscribed = self.know(session)
+        if uri not in subscribed:
+            subscribed.add(uri)
+            await self._add(uri)
+
+    def unsubscribe(self, session: ServerSession, uri: str) -> None:
+        """Tell *session* no more of *uri*."""
+        subscribed = self.know(session)
+        if uri in subscribed:
+            subscribed.discard(uri)
+            self._drop(uri)
+
+    async def listen(
+        self, ctx: ServerRequestContext[Any, Any], params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        """Serve one listen stream."""
+        uris = list(params.notifications.resource_subscriptions or ())
+        for uri in uris:
+            await self._add(uri)
+        try:
+            return await self._listening(ctx, params)
+        finally:
+            for uri in uris:
+                self._drop(uri)
+
+    async def _add(self, uri: str) -> None:
+        self._asked[uri] += 1
+        # looking opens the workspace, too, from when on it is watched
+        place = await anyio.to_thread.run_sync(self._place, uri)
+        if uri.startswith(MEMORY):
+            self._places.setdefault(uri, place)
+
+    def _drop(self, uri: str) -> None:
+        self._asked[uri] -= 1
+        if self._asked[uri] <= 0:
+            del self._asked[uri]
+            self._places.pop(uri, None)

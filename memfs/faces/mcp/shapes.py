@@ -1,0 +1,132 @@
+"""Answers in recall's words: what `faces.render` says of a memory, under the keys that recall's users know.
+
+`memory_id`, `content`, `context_type`, `is_global` and millisecond timestamps are this face's alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import Any
+
+from memfs.faces import render
+from memfs.pack import CHARACTERS_PER_TOKEN
+from memfs.pack import cut
+from memfs.trust import inert
+
+if TYPE_CHECKING:
+    from memfs.answers import Done
+    from memfs.answers import Entry
+    from memfs.answers import Hit
+
+Json = dict[str, Any]
+
+RENAMED = {"id": "memory_id", "type": "context_type", "body": "content", "session": "session_id"}
+"""The key of `render.entry_json` to recall's."""
+
+COMPACT = ("memory_id", "summary", "context_type", "similarity")
+SUMMARY = (
+    "memory_id", "title", "summary", "snippet", "context_type", "similarity", "importance", "tags", "category",
+    "timestamp", "scope", "trusted", "state",
+)  # fmt: skip
+LISTED = ("memory_id", "title", "summary", "context_type", "importance", "tags", "category", "timestamp", "scope",
+          "trusted", "state", "session_id")  # fmt: skip
+DETAILED = (*LISTED, "content", "path")
+SUMMARY_CHARACTERS = 100
+LEAST_CONTENT = 200
+"""Characters of a text that are shown however small the budget."""
+ENVELOPE = 200
+"""Characters that an answer takes beside its memories."""
+
+
+def milliseconds(when: datetime) -> int:
+    """Return *when* in milliseconds since 1970."""
+    return int(when.timestamp() * 1000)
+
+
+def memory(entry: Entry, *, body: bool = False) -> Json:
+    """Return everything that is known of a memory; its text only when *body* is asked for."""
+    said = render.entry_json(entry, body=body)
+    shown = {RENAMED.get(key, key): value for key, value in said.items()}
+    if shown["trusted"]:
+        del shown["trusted"]
+    shown["summary"] = summary_of(entry)
+    shown["timestamp"] = milliseconds(entry.created)
+    shown["is_global"] = entry.store.scope == "global"
+    return shown
+
+
+def summary_of(entry: Entry) -> str:
+    """Return the written summary, else the beginning of the text, else the title."""
+    said = entry.memory
+    return said.summary or cut(" ".join(said.body.split()), SUMMARY_CHARACTERS + 3, "...") or said.title
+
+
+def only(shown: Json, keys: Sequence[str]) -> Json:
+    """Return what *shown* has of *keys*, in their order."""
+    return {key: shown[key] for key in keys if key in shown}
+
+
+def hit(found: Hit, mode: str) -> Json:
+    """Return a hit as *mode* (`compact`, `summary`, `full`) wants it."""
+    full = mode == "full"
+    shown = memory(found.entry, body=full) | {"similarity": round(found.score, 4)}
+    if mode == "compact":
+        return only(shown, COMPACT)
+    snippet = render.marked(found.snippet)
+    if not full and snippet.replace("**", "") not in shown["summary"]:
+        shown["snippet"] = snippet
+    return only(shown, (*SUMMARY, "content", "path") if full else SUMMARY)
+
+
+def done(made: Done) -> Json:
+    """Return what a verb that writes came to: where the memory lies now, and what the caller should know."""
+    shown = only(memory(made.entry), ("memory_id", "title", "scope", "path", "digest", "trusted"))
+    return shown | ({"notes": list(made.notes)} if made.notes else {})
+
+
+def bounded(items: Sequence[Json], tokens: int) -> tuple[list[Json], int]:
+    """Return as many of *items* as *tokens* hold, long texts cut where `path` says where to read on; and how many not.
+
+    The first is always among them. A text gets an equal share of what is left, and what it does not need goes on.
+    """
+    left = tokens * CHARACTERS_PER_TOKEN - ENVELOPE
+    taken: list[Json] = []
+    for number, item in enumerate(items):
+        rest = _size({key: value for key, value in item.items() if key != "content"})
+        share = max((left - rest * (len(items) - number)) // (len(items) - number), LEAST_CONTENT)
+        shown = shortened(item, share)
+        size = _size(shown)
+        if taken and size > left:
+            break
+        taken.append(shown)
+        left -= size
+    return taken, len(items) - len(taken)
+
+
+def shortened(item: Json, characters: int) -> Json:
+    """Return *item* with its `content`, if it is longer than *characters*, cut and marked so."""
+    content = item.get("content", "")
+    if len(content) <= characters:
+        return item
+    return {**item, "content": cut(content, characters), "truncated": True, "characters": len(content)}
+
+
+def clean(answer: Any) -> Any:  # noqa: ANN401  (JSON)
+    """Return *answer* with every character visible that hides from a reader, or that no client could be sent."""
+    if isinstance(answer, str):
+        return inert(answer)
+    if isinstance(answer, dict):
+        return {inert(key): clean(value) for key, value in answer.items()}
+    return [clean(value) for value in answer] if isinstance(answer, list) else answer
+
+
+def compact(answer: Json) -> str:
+    """Return *answer* as JSON on one line, without spaces."""
+    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+
+
+def _size(item: Json) -> int:
+    return len(compact(item)) + 1

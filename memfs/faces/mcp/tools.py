@@ -1,0 +1,405 @@
+"""What each tool does: arguments in, one or two verbs of the workspace, an answer in recall's words out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from contextlib import contextmanager
+from datetime import UTC
+from datetime import datetime
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from typing import NamedTuple
+
+from memfs import query
+from memfs import sessions
+from memfs.errors import Invalid
+from memfs.errors import NotFound
+from memfs.faces import render
+from memfs.faces.mcp import shapes
+from memfs.faces.mcp.shapes import Json
+from memfs.memory import format_time
+from memfs.pack import CHARACTERS_PER_TOKEN
+from memfs.pack import cut
+from memfs.pack import pack
+from memfs.pack import tokens
+from memfs.query import Filters
+from memfs.workspace import Draft
+
+if TYPE_CHECKING:
+    from memfs.faces.mcp.desk import Desk
+    from memfs.values import Value
+
+SESSION = "CLAUDE_CODE_SESSION_ID"
+"""What names the client's session in the environment of its servers."""
+BREAKDOWN = {"directives": "directive", "decisions": "decision", "patterns": "code_pattern", "insights": "insight"}
+CURSOR_DIGITS = 7
+DOCUMENT_TOKENS = 8_000
+"""Of a time window's document at most."""
+
+
+class Document(NamedTuple):
+    """An answer whose text is a document to read rather than JSON."""
+
+    text: str
+    about: Json
+
+
+class Missing(NotFound):
+    """No memory has that name, in recall's words."""
+
+    def __init__(self, error: NotFound, sentence: str) -> None:
+        super().__init__(error.reference, error.near)
+        meant = f". Did you mean {' or '.join(error.near)}?" if error.near else ""
+        self.args = (f"{sentence.format(error.reference)}{meant}",)
+
+
+@contextmanager
+def missing(sentence: str) -> Iterator[None]:
+    """Tell that a memory is not there by *sentence*, which recall's users know."""
+    try:
+        yield
+    except NotFound as error:
+        raise Missing(error, sentence) from error
+
+
+# ---- saving
+
+
+def store_memory(desk: Desk, args: Json) -> Json:
+    """Save one memory."""
+    return _saved(desk, [args])[0]
+
+
+def store_batch_memories(desk: Desk, args: Json) -> Json:
+    """Save several, all or, if one cannot be kept, none."""
+    saved = _saved(desk, args["memories"])
+    notes = list(dict.fromkeys(note for each in saved for note in each.get("notes", ())))
+    answer = {"success": True, "count": len(saved), "memory_ids": [each["memory_id"] for each in saved]}
+    return answer | ({"notes": notes} if notes else {})
+
+
+def quick_store_decision(desk: Desk, args: Json) -> Json:
+    """Save a decision in recall's layout."""
+    decision, alternatives = args["decision"].strip(), args.get("alternatives_considered", [])
+    parts = [f"DECISION: {decision}"]
+    parts += [f"REASONING: {args['reasoning'].strip()}"] if args.get("reasoning", "").strip() else []
+    parts += ["ALTERNATIVES CONSIDERED:\n" + "\n".join(f"- {each}" for each in alternatives)] if alternatives else []
+    content = "\n\n".join(parts)
+    given = {
+        "content": content,
+        "context_type": "decision",
+        "tags": list(dict.fromkeys([*args["tags"], "decision", "auto-stored"])),
+        "importance": args["importance"],
+        "summary": cut(f"Decision: {' '.join(decision.split())}", 300),
+        "title": cut(" ".join(decision.split()), 120),
+    }
+    saved = _saved(desk, [given])[0]
+    return {**saved, "message": "Decision stored", "stored_content": cut(content, 200, "...")}
+
+
+def _saved(desk: Desk, batch: Sequence[Json]) -> list[Json]:
+    drafts = [Draft(args["content"], _values(args), "global" if args.get("is_global") else "") for args in batch]
+    answers = []
+    for done in desk.here.save_all(drafts):
+        desk.saw(done.entry)
+        shown = shapes.memory(done.entry)
+        answers.append(
+            {"success": True, **shapes.done(done), "timestamp": shown["timestamp"], "summary": shown["summary"]}
+        )
+    return answers
+
+
+def _values(args: Json) -> dict[str, Value]:
+    values: dict[str, Value] = {
+        "title": args.get("title", ""),
+        "type": args.get("context_type", "information"),
+        "importance": str(math.floor(args.get("importance", 5))),
+        "tags": list(args.get("tags", [])),
+        "category": args.get("category", ""),
+        "summary": args.get("summary", ""),
+        "session": args.get("session_id") or os.environ.get(SESSION, ""),
+    }
+    if ttl := args.get("ttl_seconds"):
+        values["expires"] = format_time(datetime.now(UTC) + timedelta(seconds=min(ttl, 10**10)))
+    return values
+
+
+# ---- changing
+
+
+def update_memory(desk: Desk, args: Json) -> Json:
+    """Change a memory, and move it if a scope is asked for, which is checked first."""
+    here = desk.here
+    changes: dict[str, Value | None] = {
+        key: args[name] or None
+        for key, name in (("summary", "summary"), ("session", "session_id"), ("category", "category"), ("tags", "tags"))
+        if name in args
+    }
+    changes |= {"type": args["context_type"]} if "context_type" in args else {}
+    changes |= {"importance": str(math.floor(args["importance"]))} if "importance" in args else {}
+    if not (changes or "content" in args or "is_global" in args):
+        raise Invalid("Nothing was asked to be changed.")
+    target = {True: "global", False: "workspace", None: ""}[args.get("is_global")]
+    if target:
+        here.view.store(target)
+    with missing("Memory {} not found"):
+        entry = here.get(args["memory_id"])
+        done = None
+        if changes or "content" in args:
+            expect = desk.read.get(entry.memory.id, "") if "content" in args else ""
+            done = here.update(str(entry.path), changes, args.get("content"), expect=expect)
+            entry = done.entry
+        moved = here.move(str(entry.path), target) if target and entry.store.scope != target else None
+    last = moved or done
+    shown = shapes.done(last) if last else shapes.only(shapes.memory(entry), ("memory_id", "title", "scope", "path"))
+    desk.saw(last.entry if last else entry)
+    return {"success": True, **shown, "updated_at": shapes.milliseconds(datetime.now(UTC))}
+
+
+def delete_memory(desk: Desk, args: Json) -> Json:
+    """Remove a memory."""
+    with missing("Memory {} not found"):
+        done = desk.here.forget(args["memory_id"])
+    return {"success": True, **shapes.done(done), "deleted_at": shapes.milliseconds(datetime.now(UTC))}
+
+
+def move_memory(desk: Desk, args: Json) -> Json:
+    """Move a memory to another scope."""
+    return _moved(desk, args, args["to"])
+
+
+def convert_to_global(desk: Desk, args: Json) -> Json:
+    """Move a memory to the global store."""
+    return _moved(desk, args, "global")
+
+
+def convert_to_workspace(desk: Desk, args: Json) -> Json:
+    """Move a memory to this workspace or another one."""
+    return _moved(desk, args, "workspace", args.get("workspace_id") or None)
+
+
+def _moved(desk: Desk, args: Json, to: str, workspace: str | None = None) -> Json:
+    with missing("Memory not found: {}"):
+        done = desk.here.move(args["memory_id"], to, workspace=workspace)
+    store = done.entry.store
+    shown = {"success": True, **shapes.done(done), "is_global": store.scope == "global"}
+    return shown | ({"workspace_id": str(store.root.parent)} if store.scope == "workspace" else {})
+
+
+# ---- finding
+
+
+def search_memories(desk: Desk, args: Json) -> Json:
+    """Search, in the output mode and budget that are asked for."""
+    mode = args["output_mode"]
+    regex = f"(?i){args['regex']}" if args.get("regex") else ""
+    results = desk.here.search(args["query"], filters=_filters(args), limit=int(args["limit"]), regex=regex)
+    found, left_out = shapes.bounded([shapes.hit(each, mode) for each in results.hits], int(args["max_tokens"]))
+    if mode == "full":
+        for each in results.hits[: len(found)]:
+            desk.saw(each.entry)
+    answer: Json = {"query": args["query"], "count": len(found), "output_mode": mode, "results": found}
+    notes = list(results.notes)
+    notes += [f"{left_out} more hits did not fit into max_tokens."] if left_out else []
+    if found and mode != "full":
+        answer["hint"] = "get_memory with a memory_id has the whole text."
+    if not found:
+        answer["hint"] = "Nothing matches; try other words for the same thing."
+    return answer | ({"notes": notes} if notes else {})
+
+
+def get_memory(desk: Desk, args: Json) -> Json:
+    """Read one memory."""
+    with missing("Memory {} not found"):
+        entry = desk.here.get(args["memory_id"])
+    desk.saw(entry)
+    characters = int(args["max_tokens"]) * CHARACTERS_PER_TOKEN
+    return shapes.shortened({**shapes.memory(entry, body=True), "trusted": entry.trusted}, characters)
+
+
+def list_memories(desk: Desk, args: Json) -> Json:
+    """List a page."""
+    cursor = args.get("cursor", "0") or "0"
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= CURSOR_DIGITS):
+        raise Invalid(f"{cut(cursor, 40)!r} is no cursor; pass next_cursor of the page before, or none.")
+    filters = _filters(args)._replace(created=(_when(args.get("since"), 0), _when(args.get("until"), 1)))
+    listing = desk.here.list(filters=filters, sort=args["sort"], limit=int(args["limit"]), offset=int(cursor))
+    page = [shapes.only(shapes.memory(entry), (*shapes.LISTED, "path")) for entry in listing.entries]
+    answer: Json = {"memories": page, "count": len(page), "total": listing.total}
+    answer |= {"next_cursor": str(listing.next_offset)} if listing.next_offset is not None else {}
+    return answer | ({"notes": list(listing.notes)} if listing.notes else {})
+
+
+def _filters(args: Json) -> Filters:
+    least = args.get("min_importance")
+    return Filters(
+        tags=tuple(args.get("tags", ())),
+        types=tuple(args.get("context_types", ())),
+        categories=(args["category"],) if args.get("category") else (),
+        scopes=(args["scope"],) if args.get("scope") else (),
+        importance=(math.ceil(least) if least else None, None),
+    )
+
+
+def _when(text: str | None, side: int) -> int | None:
+    if not text:
+        return None
+    try:
+        return query.bounds("created", f"{'<=' if side else '>='}{query.ago(text, datetime.now(UTC))}")[side]
+    except ValueError as error:
+        raise Invalid(f"{cut(text, 40)!r} is no time; try 2026-01-31, 2026-01, 12h, 7d or 4w.") from error
+
+
+def memory_status(desk: Desk, args: Json) -> Json:  # noqa: ARG001  (it takes none)
+    """Tell how things stand, and whether changes are watched."""
+    status = render.status_json(desk.here.status())
+    watching = desk.watching()
+    return {**status, "notes": [*status["notes"], *watching], "live": not watching}
+
+
+# ---- sessions
+
+
+def recall_relevant_context(desk: Desk, args: Json) -> Json:
+    """Search for what bears on a task."""
+    task = args["current_task"]
+    question = f"{task} {args.get('query', '')}".strip()
+    filters = Filters(importance=(math.ceil(args["min_importance"]), None))
+    hits = desk.here.search(question, filters=filters, limit=int(args["limit"])).hits
+    keys = ("memory_id", "summary", "context_type", "importance", "tags", "similarity", "scope", "trusted")
+    shown = [{**shapes.hit(hit, "summary"), "similarity": round(hit.score, 2)} for hit in hits]
+    answer: Json = {"current_task": task, "found": len(hits)}
+    answer["relevant_memories"] = [shapes.only(each, keys) for each in shown]
+    hint = "get_memory with a memory_id has the whole text." if hits else "Nothing important matches; search_memories."
+    return {**answer, "hint": hint}
+
+
+def auto_session_start(desk: Desk, args: Json) -> Json:
+    """Tell what a session should know when it begins."""
+    wanted = {
+        "directives": args["include_directives"],
+        "decisions": args["include_recent_decisions"],
+        "patterns": args["include_patterns"],
+    }
+    hint = args.get("task_hint", "")
+    opening = sessions.opening(desk.here, datetime.now(UTC), hint=hint, parts=[each for each in wanted if wanted[each]])
+    packed = pack(opening.sections, int(args["max_context_tokens"]))
+    notes = [withheld(opening.withheld)] if opening.withheld else []
+    notes += [f"{packed.left_out} lines did not fit into max_context_tokens."] if packed.left_out else []
+    answer = {
+        "success": True,
+        "has_context": bool(packed.text),
+        "sections_loaded": packed.sections,
+        "estimated_tokens": tokens(packed.text),
+        "context": packed.text,
+        "tip": "search_memories finds the rest; store_memory keeps what this session learns.",
+    }
+    return answer | ({"notes": notes} if notes else {})
+
+
+def withheld(count: int) -> str:
+    """Return the sentence for memories that are not told unasked because nobody vouches for them."""
+    return (
+        f"{count} memories came with this repository and are not shown here, because nobody vouched for them yet; "
+        "`memfs trust` does. search_memories finds them, marked untrusted."
+    )
+
+
+def organize_session(desk: Desk, args: Json) -> Json:
+    """Save a session that lists memories."""
+    with missing("Memory {} not found"):
+        made = sessions.organize(desk.here, args["session_name"], args["memory_ids"], args.get("summary", ""))
+    entry = made.done.entry
+    notes = [*made.done.notes, *(f"Memory {each} not found; it is left out." for each in made.missing)]
+    answer = {
+        "success": True,
+        "session_id": entry.memory.id,
+        "session_name": entry.memory.title,
+        "memory_count": len(made.members),
+        "created_at": shapes.milliseconds(entry.created),
+    }
+    return answer | ({"notes": notes} if notes else {})
+
+
+def summarize_session(desk: Desk, args: Json) -> Json:
+    """Sum up what was saved lately, and keep that as a session."""
+    now = datetime.now(UTC)
+    minutes = args["lookback_minutes"]
+    lately = sessions.window(desk.here, now - timedelta(minutes=minutes), now + timedelta(seconds=1))
+    if not lately:
+        message = "No memories found in the specified lookback period"
+        return {"success": False, "message": message, "lookback_minutes": minutes}
+    summary = sessions.digest(lately)
+    kept = {}
+    if args["auto_create_snapshot"]:
+        name = args.get("session_name") or f"Session {now:%Y-%m-%d}"
+        done = sessions.organize(desk.here, name, [str(entry.path) for entry in lately], summary).done
+        kept = {"session_id": done.entry.memory.id, "session_name": done.entry.memory.title}
+    return {
+        "success": True,
+        "summary": summary,
+        **kept,
+        "memory_count": len(lately),
+        "lookback_minutes": minutes,
+        "breakdown": {name: sum(e.memory.type == kind for e in lately) for name, kind in BREAKDOWN.items()},
+    }
+
+
+def get_time_window_context(desk: Desk, args: Json) -> Json | Document:
+    """Return what was learned in a window of time as a document."""
+    start, end = _window(args)
+    least = args.get("min_importance")
+    found = sessions.window(
+        desk.here, start, end, types=args.get("context_types", ()), importance=math.ceil(least) if least else None
+    )
+    times = {"start_time": _instant(start), "end_time": _instant(end)}
+    if not found:
+        return {"success": False, "message": "No memories found in the specified time window", **times}
+    about = {"success": True, **times, "total_memories": len(found), "format": args["format"]}
+    details = args["include_metadata"]
+    if args["format"] == "json":
+        keys = (*shapes.LISTED, "content", "path") if details else ("content", "path")
+        shown = [shapes.only(shapes.memory(entry, body=True), keys) for entry in found]
+        taken, left_out = shapes.bounded(shown, DOCUMENT_TOKENS)
+        return {**about, "memories": taken} | ({"left_out": left_out} if left_out else {})
+    markdown = args["format"] == "markdown"
+    head = f"{'# ' if markdown else ''}Memories from {times['start_time']} to {times['end_time']}: {len(found)}\n\n"
+    text = head + sessions.document(found, args["group_by"], markdown=markdown, details=details)
+    whole = DOCUMENT_TOKENS * CHARACTERS_PER_TOKEN
+    return Document(cut(text, whole, "\n\n… cut; ask for a shorter window."), {**about, "truncated": len(text) > whole})
+
+
+def _window(args: Json) -> tuple[datetime, datetime]:
+    now = datetime.now(UTC)
+    if "start_timestamp" in args or "end_timestamp" in args:
+        try:
+            start = datetime.fromtimestamp(args.get("start_timestamp", 0) / 1000, UTC)
+            end = datetime.fromtimestamp(args["end_timestamp"] / 1000, UTC) if "end_timestamp" in args else now
+        except (OverflowError, ValueError, OSError) as error:
+            raise Invalid("A timestamp is in milliseconds since 1970, up to the year 9999.") from error
+        if end < start:
+            raise Invalid("end_timestamp lies before start_timestamp.")
+        return start, end
+    minutes = args["hours"] * 60 if "hours" in args else args.get("minutes", 60)
+    return now - timedelta(minutes=minutes), now + timedelta(seconds=1)
+
+
+def _instant(when: datetime) -> str:
+    return format_time(when)
+
+
+Handler = Callable[["Desk", Json], "Json | Document"]
+
+HANDLERS: dict[str, Handler] = {
+    handler.__name__: handler
+    for handler in (
+        store_memory, store_batch_memories, update_memory, delete_memory, search_memories, get_memory, list_memories,
+        move_memory, memory_status, recall_relevant_context, auto_session_start, quick_store_decision,
+        organize_session, summarize_session, get_time_window_context, convert_to_global, convert_to_workspace,
+    )
+}  # fmt: skip
+"""Tool to what it does."""

@@ -1,0 +1,144 @@
+"""Saving new memories: where they go, that they can be kept, the files, one refresh for all of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from memfs import memory as memories
+from memfs import trust
+from memfs.answers import Done
+from memfs.answers import Entry
+from memfs.config import Config
+from memfs.errors import BadConfig
+from memfs.errors import Exists
+from memfs.errors import Invalid
+from memfs.errors import MemfsError
+from memfs.errors import NotFound
+from memfs.errors import SecretFound
+from memfs.errors import StorageFailed
+from memfs.scope import View
+from memfs.store import ABSENT
+from memfs.store import Store
+from memfs.values import Value
+from memfs.workspace.edits import Edits
+from memfs.workspace.edits import with_free_name
+from memfs.workspace.freshness import Freshness
+from memfs.workspace.names import Names
+
+
+class Draft(NamedTuple):
+    """A memory to be saved.
+
+    Attributes:
+        body: Markdown; may be empty when there is a title.
+        values: Untyped values by key of the format; `id` and `created` are made when absent.
+        scope: The wish: `workspace`, `global` or `group:<name>`; empty for the mode's own.
+    """
+
+    body: str
+    values: Mapping[str, Value] = MappingProxyType({})
+    scope: str = ""
+
+
+class _Ready(NamedTuple):
+    """A draft that can be kept: its bytes, where they go, and why not where it was wished for."""
+
+    raw: bytes
+    title: str
+    store: Store
+    note: str
+
+
+class Saving:
+    """Puts new memories into the stores of a view."""
+
+    def __init__(self, view: View, config: Config, freshness: Freshness, names: Names, edits: Edits) -> None:
+        self.view = view
+        self.config = config
+        self._freshness = freshness
+        self._names = names
+        self._edits = edits
+
+    def save(self, drafts: Sequence[Draft], *, allow_secret: bool) -> Sequence[Done]:
+        """Save *drafts*, all of which are checked before the first is written; see `Workspace.save`."""
+        ready = [self._ready(draft, allow_secret=allow_secret) for draft in drafts]
+        self._refuse_guess()
+        self._refuse_known([draft.values["id"] for draft in drafts if "id" in draft.values])
+        saved: list[tuple[Entry, str]] = []
+        try:
+            for each in ready:
+                saved.append((self._written(each), each.note))  # noqa: PERF401  (what was written before a failure counts)
+        except MemfsError as error:
+            self._refreshed([entry for entry, _ in saved])
+            if not saved:
+                raise
+            ids = ", ".join(entry.memory.id for entry, _ in saved)
+            raise StorageFailed(f"{error} Saved before that: {ids}.") from error
+        notes = self._refreshed([entry for entry, _ in saved])
+        return [Done("save", entry, (*([note] if note else []), *notes)) for entry, note in saved]
+
+    def _ready(self, draft: Draft, *, allow_secret: bool) -> _Ready:
+        given = {key: value for key, value in draft.values.items() if value not in ("", [])}
+        if not draft.body.strip() and "title" not in given:
+            raise Invalid("There is nothing to save: give the memory a text.")
+        store, note = self.view.target(draft.scope)
+        given.setdefault("id", memories.new_id())
+        given.setdefault("created", memories.format_time(datetime.now(UTC)))
+        raw = memories.compose(given, draft.body)
+        if not allow_secret:
+            refuse_secrets(raw.decode())
+        return _Ready(raw, memories.parse(raw, "x.md").title, store, note)
+
+    def _written(self, ready: _Ready) -> Entry:
+        store = ready.store
+        new = store.scope == "workspace" and not os.path.lexists(store.root)
+        file = with_free_name(lambda name: store.write(name, ready.raw, ABSENT), ready.title)
+        if new:
+            with suppress(StorageFailed):  # its text is marked as a stranger's then, and safe all the same
+                trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
+        entry = self._names.entry(store, file.path)
+        self._edits.made("save", entry)
+        return entry
+
+    def _refreshed(self, entries: Sequence[Entry]) -> Sequence[str]:
+        stores = {entry.store.key: entry.store for entry in entries}
+        paths = {key: [entry.memory.path for entry in entries if entry.store.key == key] for key in stores}
+        notes = [self._freshness.refresh(store, paths[key], own=True) for key, store in stores.items()]
+        return [note for note in notes if note]
+
+    def _refuse_guess(self) -> None:
+        """Refuse to guess where a save goes while config.toml, which may say it, cannot be read.
+
+        Raises:
+            BadConfig: It cannot, and neither the command line nor the environment says.
+        """
+        if self.config.broken and self.view.mode_source == "default":
+            raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
+
+    def _refuse_known(self, ids: Sequence[Value]) -> None:
+        """Refuse to save under an id that another memory of the view has.
+
+        Raises:
+            Exists: There is one.
+        """
+        for memory_id in ids:
+            with suppress(NotFound):
+                self._freshness.all(self.view.stores)
+                raise Exists(self._names.resolve(str(memory_id), self.view.stores)[0].path)
+
+
+def refuse_secrets(text: str) -> None:
+    """Refuse *text* if it looks like it holds a credential.
+
+    Raises:
+        SecretFound: It does.
+    """
+    if found := trust.find_secrets(text):
+        raise SecretFound(found)
