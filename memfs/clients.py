@@ -305,7 +305,7 @@ def _with(text: str, wish: Wish) -> str:
     old = servers[wish.name]
     if not isinstance(old, dict):
         raise ValueError(f"what stands under {'.'.join(wish.place)} is no server")  # noqa: TRY004  (in the file)
-    other = wish.name != OWN_NAME and not starts_memfs(old)
+    other = not starts_memfs(old)
     if other and not any("recall" in word for word in (wish.name, *_words(old))):
         raise Refused(f"{wish.name!r} in {wish.path} starts another server; choose another name with --as.")
     gone: list[Place] = [(key,) for key in (*REMOTE, *(FOREIGN if other else ())) if key in old]
@@ -325,7 +325,9 @@ def _without(text: str, wish: Wish) -> str | None:
     if not starts_memfs(servers[wish.name]):
         raise Refused(f"{wish.name!r} in {wish.path} does not start memfs; it is left as it is.")
     ours = wish._replace(command=tuple(_words(servers[wish.name])))
-    earlier = [_text(path, _read(path)) for path in reversed(list(_backups(wish.path)))]
+    # a backup in a project may have come with it, and would put a stranger's command there
+    backups = [] if wish.shared else list(_backups(wish.path))
+    earlier = [_text(path, _read(path)) for path in reversed(backups)]
     for older in (*earlier, None):
         with suppress(ValueError, RecursionError, Refused):
             # the exact way back: what was there before, if setting memfs up in it gives what is there now

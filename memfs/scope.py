@@ -16,6 +16,8 @@ from memfs.errors import OutOfScope
 from memfs.store import Store
 from memfs.trust import trusted_workspaces
 
+NAMED_BY = ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR")
+"""What names the workspace in the environment, the first one before the second."""
 FOLDER = ".memory"
 """The workspace store's folder in its workspace."""
 
@@ -89,9 +91,8 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
     with a `.memory` folder that is not memfs's own home; the git top level; *cwd* itself.
     """
     env = os.environ if environ is None else environ
-    named = env.get("MEMFS_WORKSPACE") or env.get("CLAUDE_PROJECT_DIR")
-    if named:
-        return Path(os.path.realpath(os.path.expanduser(named)))
+    if named := named_workspace(env):
+        return Path(os.path.realpath(named))
     here = Path(os.path.realpath(cwd))
     for folder in (here, *here.parents):
         store = folder / FOLDER
@@ -102,6 +103,15 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
         if os.path.exists(folder / ".git"):
             return folder
     return here
+
+
+def named_workspace(env: Mapping[str, str]) -> str:
+    """Return the folder that the environment *env* names as the workspace, empty when it names none.
+
+    A value with `${` is what a client leaves of a variable that it does not fill in, and names nothing.
+    """
+    named = (env.get(name, "") for name in NAMED_BY)
+    return next((os.path.expanduser(value) for value in named if value and "${" not in value), "")
 
 
 def homes(config: Config) -> set[str]:
@@ -136,6 +146,8 @@ def other_workspace(named: str | Path, config: Config) -> Path:
             raise Invalid(f"{named} holds memfs's own home and is no workspace.")
         if not (os.path.isdir(folder / FOLDER) or os.path.exists(folder / ".git")):
             raise Invalid(f"{named} is no workspace: it has neither a {FOLDER} nor a .git; run `memfs init` there.")
+        if (real := find_workspace(folder, config, {})) != folder:
+            raise Invalid(f"{named} belongs to the workspace {real}; name that one.")
     else:
         known = [folder for folder in trusted_workspaces(config.state) if folder.is_dir()]
         named_so = [folder for folder in known if folder.name == wanted]

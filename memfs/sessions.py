@@ -18,9 +18,11 @@ from typing import NamedTuple
 from memfs.errors import Ambiguous
 from memfs.errors import Invalid
 from memfs.errors import NotFound
+from memfs.errors import Refused
 from memfs.errors import Twins
 from memfs.pack import Section
 from memfs.pack import cut
+from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.trust import inert
 from memfs.trust import inert_line
@@ -66,19 +68,20 @@ class Opening(NamedTuple):
 
 
 def organize(here: Workspace, name: str, references: Sequence[str], summary: str = "") -> Organized:
-    """Save a session called *name* that lists the memories *references*.
+    """Save a session called *name* that lists the memories *references* of the store that it is saved to.
 
     Raises:
-        NotFound: None of them is to be seen here.
+        NotFound: None of them is there.
         Invalid, OutOfScope, Busy, StorageFailed: As for `Workspace.save`.
     """
     found: dict[str, Entry] = {}
     missing = []
+    scope = here.view.target("")[0].scope  # a file of this store may be read by others than those of another store
     for reference in dict.fromkeys(references):
         try:
-            entry = here.get(reference)
+            entry = here.get(reference, scope=scope)
             found[entry.memory.id] = entry
-        except (NotFound, Ambiguous, Twins):
+        except (NotFound, Ambiguous, Twins, Refused):
             missing.append(reference)
     if not found:
         raise NotFound(missing[0] if missing else name, hint="A session lists memories that are there.")
@@ -118,25 +121,33 @@ def members(here: Workspace, entry: Entry) -> Iterator[Entry]:
 
 
 def window(
-    here: Workspace, start: datetime, end: datetime, *, types: Sequence[str] = (), importance: int | None = None
+    here: Workspace,
+    start: datetime,
+    end: datetime,
+    *,
+    filters: Filters = NO_FILTERS,
 ) -> Sequence[Entry]:
     """Return the memories that were learned from *start* to *end*, oldest first, without sessions; at most `MOST`."""
-    span = (int(start.timestamp() * 1000), int(end.timestamp() * 1000))
-    filters = Filters(created=span, types=tuple(types), importance=(importance, None))
+    filters = filters._replace(created=(int(start.timestamp() * 1000), int(end.timestamp() * 1000)))
     listed = here.list(filters=filters, limit=MOST).entries
     return [entry for entry in reversed(listed) if entry.memory.category.casefold() != CATEGORY]
 
 
 def digest(entries: Sequence[Entry]) -> str:
-    """Return in a few lines of markdown what *entries* are: the most important titles of each type."""
+    """Return in a few lines of markdown what *entries* are: the most important titles of each type.
+
+    Those that nobody vouches for are counted, not named.
+    """
     lines = []
     for kind, called in KINDS.items():
-        those = sorted((e for e in entries if e.memory.type == kind), key=lambda e: -e.memory.importance)
+        own = [entry for entry in entries if entry.memory.type == kind and entry.trusted]
+        those = sorted(own, key=lambda entry: -entry.memory.importance)
         if those:
             named = "; ".join(inert_line(entry.memory.title) for entry in those[:DIGEST_TITLES])
             more = f"; and {len(those) - DIGEST_TITLES} more" if len(those) > DIGEST_TITLES else ""
             lines.append(f"- {called}: {named}{more}")
-    return "\n".join(lines)
+    strange = sum(not entry.trusted for entry in entries)
+    return "\n".join([*lines, *([f"- Untrusted, not named here: {strange}"] if strange else [])])
 
 
 def opening(
@@ -233,11 +244,12 @@ def _groups(entry: Entry, group_by: str) -> Sequence[str]:
 def _paragraph(entry: Entry, *, markdown: bool, details: bool) -> str:
     memory = entry.memory
     title = inert_line(memory.title)
+    facts = [memory.type, f"importance {memory.importance}", f"{entry.created:%Y-%m-%d %H:%M} UTC", memory.id]
+    facts += [" ".join(f"#{tag}" for tag in memory.tags)] if memory.tags else []
+    facts = (facts if details else []) + ([] if entry.trusted else ["untrusted"])
     parts = [f"### {title}" if markdown else title]
-    parts += [inert(memory.body)] if memory.body.strip() != memory.title else []
-    if details:
-        facts = [memory.type, f"importance {memory.importance}", f"{entry.created:%Y-%m-%d %H:%M} UTC", memory.id]
-        facts += [" ".join(f"#{tag}" for tag in memory.tags)] if memory.tags else []
-        facts += [] if entry.trusted else ["untrusted"]
-        parts.append(inert_line(" · ".join(facts)))
-    return "\n\n".join(parts)
+    parts += [inert_line(" · ".join(facts))] if facts else []
+    body = inert(memory.body) if memory.body.strip() != memory.title else ""
+    if not entry.trusted:  # fenced: it could otherwise forge the entries after it
+        body = "\n".join(f"> {line}" for line in body.splitlines())
+    return "\n\n".join([*parts, *([body] if body else [])])

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from memfs import config as configuration
+from memfs import trust
 from memfs.config import Config
 from memfs.workspace import Workspace
 
@@ -100,6 +101,11 @@ class World:
         folder = self.root / name
         (folder / ".memory").mkdir(parents=True, exist_ok=True)
         return folder
+
+    def trusted(self, name: str = "project") -> Path:
+        """Return the workspace *name* as `folder` does, trusted by the user."""
+        trust.set_trusted(self.state, self.folder(name), trusted=True)
+        return self.folder(name)
 
     def open(self, folder: Path | None = None, *, mode: str | None = None) -> Workspace:
         """Return the workspace of *folder*, default the one called `project`."""

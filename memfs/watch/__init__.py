@@ -89,6 +89,20 @@ class _Watched:
         self.next_scan = _FAR
         self.error = ""
 
+    def heard(self, folder: str, name: str | None) -> bool:
+        """Take in an event; see `eyes.Told`. Return whether it is the first that there is to tell."""
+        if name is None:
+            self.lost += 1
+        else:
+            self.named.add(folder)
+            if not _counts(name):
+                return False
+            self.paths.add(folder + name)
+            if len(self.paths) > MAX_PATHS:
+                self.paths.clear()
+                self.lost += 1
+        return self.happened()
+
     def happened(self) -> bool:
         """Take note that there is something to tell; return whether it is the first."""
         self.last = time.monotonic()
@@ -149,6 +163,8 @@ class Watcher:
         """End; waits a moment for what is being told just now. Afterwards only scans can tell."""
         with self._lock:
             self._running = False
+            for watched in self._watched.values():
+                watched.lost += 1
             self._wake.notify_all()
             self._news.notify_all()
         thread, self._thread = self._thread, None
@@ -183,8 +199,10 @@ class Watcher:
             before = frozenset(watched.named)
         changed = _changed_folders(watched) if sure and watched.lost == watched.found else {}
         with self._lock:
-            if sure and changed.keys() - watched.named:
-                self._news.wait_for(lambda: not changed.keys() - watched.named, WAIT_SECONDS)
+            if changed.keys() - watched.named:
+                self._news.wait_for(
+                    lambda: watched.lost != watched.found or not changed.keys() - watched.named, WAIT_SECONDS
+                )
             if not sure or changed.keys() - watched.named or time.monotonic() >= watched.next_scan:
                 watched.lost += 1
             watched.folders.update(changed)
@@ -200,6 +218,8 @@ class Watcher:
             return
         with self._aiming:
             new, reason = False, self._refused
+            if "" not in scan.folders:  # what lies there since may have the same number, and is not watched
+                self._let_go(watched)
             if watched.tree is not None:
                 new, reason = watched.tree.follow({path: stamp.inode for path, stamp in scan.folders.items()})
         with self._lock:
@@ -226,31 +246,22 @@ class Watcher:
 
         def told(folder: str, name: str | None) -> None:
             with self._lock:
-                if name is None:
-                    watched.lost += 1
-                else:
-                    watched.named.add(folder)
-                    self._news.notify_all()
-                    if not _counts(name):
-                        return
-                    watched.paths.add(folder + name)
-                if len(watched.paths) > MAX_PATHS:
-                    watched.paths.clear()
-                    watched.lost += 1
-                if watched.happened():
+                if watched.heard(folder, name):
                     self._wake.notify_all()
+                self._news.notify_all()
 
         return told
 
     def _aim(self, watched: _Watched) -> None:
         """Watch the folder that lies at the store's root now, if that is another one than before."""
-        identity = _identity(watched.store)
-        if identity == watched.identity:
+        if _identity(watched.store) == watched.identity:
             return
         with self._aiming:
-            if watched.tree is not None:
-                watched.tree.close()
-            watched.tree, watched.identity, watched.reason = None, identity, ""
+            identity = _identity(watched.store)
+            if identity == watched.identity or not self._running:  # another thread was faster
+                return
+            self._let_go(watched)
+            watched.identity = identity
             if identity is not None and self._eyes is not None:
                 watched.tree = self._eyes.tree(os.fspath(watched.store.root), self._teller(watched))
                 _, watched.reason = watched.tree.follow({"": identity[1]})
@@ -261,6 +272,11 @@ class Watcher:
                 watched.happened()
                 self._wake.notify_all()
 
+    def _let_go(self, watched: _Watched) -> None:
+        if watched.tree is not None:
+            watched.tree.close()
+        watched.tree, watched.identity, watched.reason = None, None, ""
+
     def _look(self) -> None:
         """Look whether each root is still the watched one, and whether reports still come in."""
         with self._aiming:
@@ -268,22 +284,20 @@ class Watcher:
                 return
             if (self._eyes is None or not self._eyes.alive()) and time.monotonic() >= self._next_try:
                 self._close_eyes()
-                self._open_eyes()
+                self._try_eyes()
             for watched in self._watched.values():
                 self._aim(watched)
 
-    def _open_eyes(self) -> None:
-        self._next_try = time.monotonic() + PERIOD_SECONDS
+    def _try_eyes(self) -> None:
         try:
             self._eyes, self._refused = _open_eyes(), ""
         except (OSError, RuntimeError) as error:  # the latter for a thread
             self._refused = why(error)
+            self._next_try = time.monotonic() + PERIOD_SECONDS
 
     def _close_eyes(self) -> None:
         for watched in self._watched.values():
-            if watched.tree is not None:
-                watched.tree.close()
-            watched.tree, watched.identity = None, None
+            self._let_go(watched)
         if self._eyes is not None:
             self._eyes.close()
         self._eyes, self._next_try = None, 0.0

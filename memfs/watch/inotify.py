@@ -57,7 +57,7 @@ class Inotify(InotifyFD):
         self._nobody = _Nobody()
         self._settling = threading.Lock()
         self._passed = threading.Condition()
-        self._last_ignored = 0
+        self._sent: set[WatchDescriptor] = set()
         self.start()
         try:
             self._marker: WatchDescriptor | None = self._mark()
@@ -77,19 +77,19 @@ class Inotify(InotifyFD):
         """Wait until every event is told that the kernel had queued before the call; return whether that was so.
 
         Events come in the order in which they happened, so one of our own is sent after them: a watch that is
-        taken away leaves one behind. The next one is made at once, so that there is room for it. They are
-        numbered upwards.
+        taken away leaves one behind. The next one is made at once, so that there is room for it.
         """
         with self._settling:
             try:
                 marker = self._marker or self._mark()
                 self._marker = None
+                self._sent.add(marker)
                 self.remove_callbacks([(marker, _id(self._nobody))])
                 self._marker = self._mark()
             except OSError:
                 return False
         with self._passed:
-            return self._passed.wait_for(lambda: self._last_ignored >= marker, seconds)
+            return self._passed.wait_for(lambda: marker not in self._sent, seconds)
 
     def _mark(self) -> WatchDescriptor:
         return self.watch(_SOMETHING, Kernel.IN_DELETE_SELF, self._nobody)
@@ -97,9 +97,10 @@ class Inotify(InotifyFD):
     def handle_event(self, event: InotifyEvent) -> None:
         """Hand *event* to the trees; called by the thread that reads."""
         super().handle_event(event)
-        if event.is_ignored:
+        if event.is_queue_overflow or (event.is_ignored and event.wd in self._sent):
             with self._passed:
-                self._last_ignored = max(self._last_ignored, event.wd)
+                # what the queue had no room for will not come, and the trees know that something is missing
+                self._sent -= set(self._sent) if event.is_queue_overflow else {event.wd}
                 self._passed.notify_all()
 
     def watch(self, path: bytes, what: Mask, callback: WatchCallback) -> WatchDescriptor:

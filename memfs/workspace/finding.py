@@ -24,6 +24,7 @@ from memfs.workspace.names import Names
 
 SPARE_HITS = 5
 """Asked of the index beyond what is wanted, for files that vanish before they are read."""
+REGEX_CHARACTERS = 1_000
 REGEX_CANDIDATES = 20_000
 """Memories that a regular expression is tried on, best first, within its time."""
 
@@ -117,9 +118,11 @@ class Pattern:
         if pattern:
             import regex
 
+            if len(pattern) > REGEX_CHARACTERS:
+                raise Invalid(f"A regular expression has at most {REGEX_CHARACTERS:,} characters.")
             try:
                 compiled = regex.compile(pattern)
-            except regex.error as error:
+            except (regex.error, RecursionError) as error:
                 raise Invalid(f"The regular expression {pattern!r} cannot be used: {error}.") from error
             self._search = lambda text, left: compiled.search(text, timeout=left)
         self._deadline = time.monotonic() + seconds

@@ -149,7 +149,10 @@ class Freshness:
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Have *listener* called when a refresh finds files that differ from what was known; return how to stop."""
         if not self._listeners:
-            self._known = {store.key: store.scan().files for store in self.view.stores}
+            self._known = {}
+            for store in self.view.stores:
+                with suppress(OutsideStore, StorageFailed):  # which harms no other; what it holds later is no news
+                    self._known[store.key] = store.scan().files
         self._listeners.append(listener)
 
         def stop() -> None:

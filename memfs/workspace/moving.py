@@ -19,6 +19,7 @@ from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
+from memfs.workspace.saving import begun
 
 
 class Moving:
@@ -42,11 +43,13 @@ class Moving:
         refuse_unwritable(entry)
         if not entry.memory.id_written:
             entry = with_id(entry)
-        if (twin := self._twin(entry, target)) is not None:
-            self._edits.removed("forget", entry)
-            moved = twin
-        else:
-            moved = self._edits.moved("move", entry, target)
+        with begun(target, self.config.state):
+            if (twin := self._twin(entry, target)) is not None:
+                self._edits.removed("forget", entry)
+                moved = twin
+            else:
+                moved = self._edits.moved("move", entry, target)
+        moved = self._names.entry(target, moved.memory.path)
         notes = (
             *self._freshness.path(entry.store, entry.memory.path),
             *self._freshness.path(target, moved.memory.path),

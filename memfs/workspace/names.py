@@ -97,7 +97,7 @@ class Names:
 
     def _by_path(self, reference: str, stores: Sequence[Store]) -> Entry | None:
         """Return the memory at the path *reference*: below a store, absolute, or below the folder one stands in."""
-        if not reference.lower().endswith(".md"):
+        if not reference.lower().endswith(".md") or "\0" in reference:
             return None
         named = Path(os.path.expanduser(reference))
         try:
@@ -148,5 +148,5 @@ class Names:
         return self._entry(store, memories.parse(file.raw, path), file)
 
     def _entry(self, store: Store, memory: Memory, file: File) -> Entry:
-        trusted = store.scope != "workspace" or trust.is_trusted(self.config.state, self.view.workspace)
+        trusted = store.scope != "workspace" or trust.is_trusted(self.config.state, store.root.parent)
         return Entry(memory, store, file, trusted)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -98,11 +101,8 @@ class Saving:
 
     def _written(self, ready: _Ready) -> Entry:
         store = ready.store
-        new = store.scope == "workspace" and not os.path.lexists(store.root)
-        file = with_free_name(lambda name: store.write(name, ready.raw, ABSENT), ready.title)
-        if new:
-            with suppress(StorageFailed):  # its text is marked as a stranger's then, and safe all the same
-                trust.set_trusted(self.config.state, self.view.workspace, trusted=True)
+        with begun(store, self.config.state):
+            file = with_free_name(lambda name: store.write(name, ready.raw, ABSENT), ready.title)
         entry = self._names.entry(store, file.path)
         self._edits.made("save", entry)
         return entry
@@ -132,6 +132,24 @@ class Saving:
             with suppress(NotFound):
                 self._freshness.all(self.view.stores)
                 raise Exists(self._names.resolve(str(memory_id), self.view.stores)[0].path)
+
+
+@contextmanager
+def begun(store: Store, state: Path) -> Iterator[None]:
+    """Have *store* trusted if it is a workspace's that is empty yet: what the block puts there is the user's own."""
+    new = store.scope == "workspace" and _is_empty(store.root)
+    yield
+    if new:
+        with suppress(StorageFailed):  # its text is marked as a stranger's then, and safe all the same
+            trust.set_trusted(state, store.root.parent, trusted=True)
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return not os.path.lexists(folder)
 
 
 def refuse_secrets(text: str) -> None:

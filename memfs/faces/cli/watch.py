@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import select
 import sys
-import time
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -26,12 +25,10 @@ if TYPE_CHECKING:
     from memfs.watch import Watcher
     from memfs.workspace import Workspace
 
-GATHER_SECONDS = 0.1
-"""Events this close together are told together: a move between scopes is one of each."""
-MOST_SECONDS = 0.5
-"""After which they are told, however many more there are."""
 LOOK_SECONDS = 0.5
 """Between two looks whether anybody reads what we say."""
+READ_SECONDS = 0.1
+"""Between two changes, for reading on in what was there in the beginning."""
 
 
 @click.command()
@@ -53,29 +50,32 @@ def watch_command(*, as_json: bool) -> None:
     on_side = as_json or not _shows()
     with _watched(here) as (events, watcher):
         feed = Feed(here)
-        feed.remember(GATHER_SECONDS)
+        feed.remember(READ_SECONDS)
         notes: Sequence[str] = ()
         say(render.watching_lines(here.view.stores, here.list(limit=1).notes), err=on_side)
         while _is_read():
             if notes != watcher.notes():
                 notes = watcher.notes()
                 say(render.note_lines(notes), err=on_side)
-            more = feed.remember(GATHER_SECONDS)
+            more = feed.remember(READ_SECONDS)
             for happening in feed.tell(_next(events, 0.0 if more else LOOK_SECONDS)):
                 tell(render.event_json(happening)) if as_json else say(render.event_lines(happening))
 
 
 @contextmanager
-def _watched(here: Workspace) -> Iterator[tuple[SimpleQueue[Event], Watcher]]:
+def _watched(here: Workspace) -> Iterator[tuple[SimpleQueue[Event | None], Watcher]]:
     """Watch the stores of *here*; yields what its listeners are told, and the watcher."""
     from memfs.errors import MemfsError
     from memfs.watch import Watcher
 
-    def stirred(store: Store) -> None:
-        with suppress(MemfsError):  # a store that cannot be read now is looked at again
-            here.refresh(store)
+    def stirred(_store: Store) -> None:
+        # all of them, because a move is one change in each of two; the end of what belongs together is None
+        for store in here.view.stores:
+            with suppress(MemfsError):  # a store that cannot be read now is looked at again
+                here.refresh(store)
+        events.put(None)
 
-    events: SimpleQueue[Event] = SimpleQueue()
+    events: SimpleQueue[Event | None] = SimpleQueue()
     watcher = Watcher(here.view.stores, stirred)
     here.hints = watcher
     here.listen(events.put)
@@ -86,13 +86,12 @@ def _watched(here: Workspace) -> Iterator[tuple[SimpleQueue[Event], Watcher]]:
         watcher.stop()
 
 
-def _next(events: SimpleQueue[Event], seconds: float) -> Sequence[Event]:
-    """Return what comes within *seconds*, and what follows closely; nothing when nothing does."""
+def _next(events: SimpleQueue[Event | None], seconds: float) -> Sequence[Event]:
+    """Return what comes within *seconds*, and all that belongs to it; nothing when nothing does."""
     found: list[Event] = []
-    deadline = time.monotonic() + MOST_SECONDS
     with suppress(Empty):
-        while time.monotonic() < deadline:
-            found.append(events.get(timeout=GATHER_SECONDS if found else seconds))
+        while (event := events.get(timeout=LOOK_SECONDS if found else seconds)) is not None:
+            found.append(event)
     return found
 
 

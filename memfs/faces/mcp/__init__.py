@@ -11,8 +11,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import NoReturn
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 
 WARM_UP_SECONDS = 0.5
 """After the start, so that a client's first questions are answered before the index is opened."""
-CLOSING_SECONDS = 1.0
+CLOSING_SECONDS = 0.7
+"""For what is at work when the client goes away, to answer; then for what is at work, to leave files whole."""
 
 
 def serve(folder: Path | None, mode: str | None, address: Address | None) -> NoReturn:
@@ -42,9 +45,15 @@ def serve(folder: Path | None, mode: str | None, address: Address | None) -> NoR
 
     news = News()
     desk = news.desk = Desk(folder, mode, news.heard)
+    over = partial(_over_stdio, desk=desk)
+    if address is not None:
+        from memfs.faces.mcp.http import listen_at
+        from memfs.faces.mcp.http import serve_http
+
+        over = partial(serve_http, where=address, listening=listen_at(address))
 
     async def run() -> None:
-        server = MemoryServer(desk, news, follows=address is None)
+        server = MemoryServer(desk, news, alone=address is None)
         gc.freeze()
         gc.enable()
         async with anyio.create_task_group() as tasks:
@@ -52,22 +61,33 @@ def serve(folder: Path | None, mode: str | None, address: Address | None) -> NoR
             tasks.start_soon(_warm_up, desk)
             if address is None:
                 tasks.start_soon(_until_a_signal, desk)
-                await _over_stdio(server)
-            else:
-                from memfs.faces.mcp.http import serve_http
-
-                await serve_http(server, address)
-            _end(desk, 0)
+            _end(desk, await over(server))
 
     anyio.run(run)
     _end(desk, 0)
 
 
-async def _over_stdio(server: MemoryServer) -> None:
+async def _over_stdio(server: MemoryServer, desk: Desk) -> int:
+    import anyio
     from mcp.server.stdio import stdio_server
 
-    async with stdio_server() as (incoming, outgoing):
-        await server.run(incoming, outgoing, server.create_initialization_options())
+    async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
+        passing, passed = anyio.create_memory_object_stream[Any](0)
+
+        async def until_the_end() -> None:
+            async with passing:
+                async for message in incoming:
+                    await passing.send(message)
+            await anyio.sleep(CLOSING_SECONDS)
+            _end(desk, 0)  # whatever still waits for a lock, or for its turn
+
+        tasks.start_soon(until_the_end)
+        try:
+            await server.run(passed, outgoing, server.create_initialization_options())
+        except anyio.get_cancelled_exc_class():
+            _end(desk, 1)  # nobody reads our answers; to leave would be to wait until nobody writes questions either
+        _end(desk, 0)
+    return 0
 
 
 async def _warm_up(desk: Desk) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING
 from typing import Any
 
@@ -12,6 +14,7 @@ from memfs.trust import inert_line
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
     from memfs.faces.mcp.schemas import Schema
 
@@ -25,15 +28,40 @@ def checked(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Invalid: An argument is unknown, missing or of the wrong kind: one sentence for each.
     """
-    from jsonschema import Draft202012Validator
-
-    required = schema.get("required", ())
-    passed = {name: value for name, value in given.items() if value is not None or name in required}
+    passed = _passed(schema, given)
     unknown = [_unknown(name, schema["properties"]) for name in passed if name not in schema["properties"]]
-    errors = [] if unknown else sorted(Draft202012Validator(schema).iter_errors(passed), key=lambda error: error.path)
+    errors = [] if unknown else sorted(_validator()(schema).iter_errors(passed), key=lambda error: error.path)
     if sentences := unknown or [_sentence(error) for error in errors]:
         raise Invalid(" ".join(sentences[:5]))
     return _filled(schema, passed)
+
+
+@cache
+def _validator() -> type[Validator]:
+    """Return what checks against a schema; what is not finite is no number to it."""
+    from jsonschema import Draft202012Validator
+    from jsonschema import validators
+
+    usual = Draft202012Validator.TYPE_CHECKER
+
+    def is_number(_: object, value: object) -> bool:
+        return usual.is_type(value, "number") and not (isinstance(value, float) and not math.isfinite(value))
+
+    extended: type[Validator] = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, type_checker=usual.redefine("number", is_number)
+    )
+    return extended
+
+
+def _passed(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *given* without optional arguments that are null, within lists of objects too."""
+    required, known = schema.get("required", ()), schema["properties"]
+    passed = {name: value for name, value in given.items() if value is not None or name in required}
+    for name, value in passed.items():
+        items = known.get(name, {}).get("items", {})
+        if isinstance(value, list) and items.get("type") == "object":
+            passed[name] = [_passed(items, item) if isinstance(item, dict) else item for item in value]
+    return passed
 
 
 def _filled(schema: Schema, passed: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +99,7 @@ def _sentence(error: ValidationError) -> str:
         "minimum": f"must be at least {wanted}",
         "maximum": f"must be at most {wanted}",
         "minLength": "must not be empty",
+        "maxLength": f"must have at most {wanted} characters",
         "minItems": "must not be empty",
     }.get(str(error.validator), "cannot be used")
     near = get_close_matches(str(error.instance), wanted, 1, 0.5) if error.validator == "enum" else []

@@ -5,15 +5,21 @@ The only part of this face that is called by several threads: tool calls come fr
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from typing import TypeVar
+
+from memfs.errors import Invalid
+from memfs.errors import MemfsError
+from memfs.scope import NAMED_BY
+from memfs.scope import named_workspace
 
 if TYPE_CHECKING:
     from memfs.answers import Entry
@@ -22,10 +28,12 @@ if TYPE_CHECKING:
     from memfs.watch import Watcher
     from memfs.workspace import Workspace
 
-NAMED_BY = ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR")
-"""What names the workspace in the environment."""
+Answer = TypeVar("Answer")
+
+LOCK_SECONDS = 0.2
 REMEMBERED = 10_000
-"""Memories of which it is known what the client has read."""
+"""Memories of which it is known what a client has read."""
+_LOG = logging.getLogger("memfs.mcp")
 
 
 class Desk:
@@ -35,21 +43,21 @@ class Desk:
         folder: The workspace, before all that the environment says; None to look there, then where the process stands.
         mode: Before all that is configured.
         environ: The environment, default the process's.
-        heard: Called, from any thread, when files differ from what was known.
+        heard: Called, from any thread, when files differ from what was known; with None: everything may.
 
     Attributes:
-        read: Digest of each memory as the client last saw it, by id: a change by somebody else is not written over.
+        pinned: Whether the command line or the environment says which workspace it is.
     """
 
     def __init__(
         self,
         folder: Path | None,
         mode: str | None,
-        heard: Callable[[Event], None],
+        heard: Callable[[Event | None], None],
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._environ = dict(os.environ if environ is None else environ)
-        self.pinned = folder is not None or any(self._environ.get(name) for name in NAMED_BY)
+        self.pinned = folder is not None or bool(named_workspace(self._environ))
         self._folder = folder
         self._mode = mode
         self._heard = heard
@@ -59,7 +67,6 @@ class Desk:
         self._here: Workspace | None = None
         self._watcher: Watcher | None = None
         self._settings: object = None
-        self.read: OrderedDict[str, str] = OrderedDict()
 
     @property
     def here(self) -> Workspace:
@@ -82,12 +89,14 @@ class Desk:
             environ = {name: value for name, value in environ.items() if name not in NAMED_BY}
         here = Workspace.open(self._folder or _standing(), mode=self._mode, environ=environ)
         self._settings = _identity(here.config.path)
+        replaced = self._here is not None
         self._leave()
-        watcher = Watcher(here.view.stores, self._stirred)
-        watcher.start()
-        here.hints = watcher
+        self._watcher = here.hints = Watcher(here.view.stores, self._stirred)
         here.listen(self._heard)
-        self._here, self._watcher = here, watcher
+        self._here = here
+        self._watcher.start()
+        if replaced:  # what the old one had not told yet is lost, and other stores may be seen now
+            self._heard(None)
         return here
 
     def _stirred(self, store: Store) -> None:
@@ -96,14 +105,13 @@ class Desk:
         if here is not None and any(each.key == store.key for each in here.view.stores):
             here.refresh(store)
 
-    def settle(self, folder: Path) -> bool:
-        """Work for *folder* from now on; return whether that is another workspace than before."""
+    def settle(self, folder: Path) -> None:
+        """Work for *folder* from now on."""
         with self._lock:
-            before = self._here.view.workspace if self._here else None
-            self._folder = folder
-            if before is None:
-                return False
-            return self._open().view.workspace != before
+            if folder != self._folder:
+                self._folder = folder
+                if self._here is not None:
+                    self._open()
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -116,13 +124,6 @@ class Desk:
             with self._idle:
                 self._at_work -= 1
                 self._idle.notify_all()
-
-    def saw(self, entry: Entry) -> None:
-        """Remember what the client has read of a memory."""
-        self.read[entry.memory.id] = entry.file.digest
-        self.read.move_to_end(entry.memory.id)
-        while len(self.read) > REMEMBERED:
-            self.read.popitem(last=False)
 
     def watching(self) -> tuple[str, ...]:
         """Return why changes are not watched live, for people; nothing when they are."""
@@ -137,11 +138,70 @@ class Desk:
         """Stop watching, once no verb is at work or *seconds* are over; a verb that goes on is safe to be killed."""
         with self._idle:
             self._idle.wait_for(lambda: not self._at_work, seconds)
-        if self._lock.acquire(timeout=seconds):
+        if self._lock.acquire(timeout=LOCK_SECONDS):
             try:
                 self._leave()
             finally:
                 self._lock.release()
+
+
+class Client:
+    """One client of a desk, and what it has read: what somebody else changed since is not written over unseen."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._read: dict[str, tuple[str, bool]] = {}
+
+    @property
+    def here(self) -> Workspace:
+        """Return the workspace; see `Desk.here`."""
+        return self.desk.here
+
+    def saw(self, entry: Entry, *, whole: bool = True) -> None:
+        """Remember that the client has read a memory as it is now, or, unless *whole*, its beginning."""
+        memory_id, digest = entry.memory.id, entry.file.digest
+        self._read[memory_id] = digest, whole or self._read.pop(memory_id, None) == (digest, True)
+        if len(self._read) > REMEMBERED:
+            del self._read[next(iter(self._read))]
+
+    def knows(self, entry: Entry) -> bool:
+        """Return whether the client has read the whole of a memory as it is now."""
+        return self._read.get(entry.memory.id) == (entry.file.digest, True)
+
+    def expected(self, entry: Entry) -> str:
+        """Return the digest that the client has read of a memory, if only of its beginning; empty when of nothing."""
+        return self._read.get(entry.memory.id, ("", False))[0]
+
+    def expects(self, entry: Entry) -> str:
+        """Return the digest of a memory as the client has read it; empty when it has not.
+
+        Raises:
+            Invalid: It has read only the beginning.
+        """
+        digest, whole = self._read.get(entry.memory.id, ("", True))
+        if not whole:
+            raise Invalid(
+                f"You have read only the beginning of {entry.path}; read the file, or get_memory with more max_tokens."
+            )
+        return digest
+
+
+def guarded(desk: Desk, work: Callable[[], Answer]) -> Answer:
+    """Return what *work* makes of *desk*; every error that is none of ours becomes one, and is logged.
+
+    Raises:
+        MemfsError: Whatever happened.
+    """
+    try:
+        with desk.work():
+            return work()
+    except MemfsError:
+        raise
+    except BaseException as error:
+        # a panic of Rust derives from BaseException, and would end the server with all that it serves
+        _LOG.exception("a call failed")
+        sentence = f"memfs failed: {type(error).__name__}. The memories are as they were; the server goes on."
+        raise MemfsError(sentence) from error
 
 
 def _standing() -> Path:

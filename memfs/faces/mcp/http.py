@@ -6,12 +6,15 @@ import hmac
 import ipaddress
 import os
 import secrets
+import signal
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from memfs.errors import Invalid
 from memfs.errors import Refused
 from memfs.errors import StorageFailed
 
@@ -55,9 +58,12 @@ def address(host: str, port: int, state: Path | None, tell: Callable[[str], None
         hosts: Other names of this machine.
 
     Raises:
+        Invalid: *host* is empty, which would mean everywhere.
         Refused: It can be reached from other machines, and no token is wanted.
         StorageFailed: The token cannot be kept.
     """
+    if not host:
+        raise Invalid("--host names where to listen, such as 127.0.0.1.")
     if state is None and not is_loopback(host):
         raise Refused(f"{host} can be reached from other machines; without a token memfs listens on 127.0.0.1 only.")
     return Address(host, port, _token(state / TOKEN_FILE, tell) if state else "", tell, hosts)
@@ -86,8 +92,9 @@ def _token(path: Path, tell: Callable[[str], None]) -> str:
             tell(f"A new token, kept in {path} and shown this once: {made}")
             return made
         except FileExistsError:
-            path.chmod(0o600)
-            kept = path.read_text().strip()
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                kept = file.read(1_000).decode("ascii", "ignore").strip()
             if not kept:
                 raise Refused(f"{path} holds no token; remove it, and the next start makes a new one.") from None
             return kept
@@ -105,6 +112,7 @@ class _TokenRequired:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             shown = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+            shown = b"Bearer " + shown[7:] if shown[:7].lower() == b"bearer " else shown
             if not hmac.compare_digest(shown, self._wanted):
                 from starlette.responses import JSONResponse
 
@@ -115,12 +123,28 @@ class _TokenRequired:
         await self._app(scope, receive, send)
 
 
-async def serve_http(server: MemoryServer, where: Address) -> None:
-    """Serve at *where* until a signal ends it.
+def listen_at(where: Address) -> socket.socket:
+    """Return a socket that listens at *where*: whoever is told of it can connect.
 
     Raises:
         StorageFailed: The port cannot be had.
     """
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((where.host, where.port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageFailed(f"Cannot listen on {where.host}:{where.port}: {reason}. Try another --port.") from error
+    return listening
+
+
+async def serve_http(server: MemoryServer, where: Address, listening: socket.socket) -> int:
+    """Serve at *where*, which *listening* was opened for, until a signal ends it; return the exit code."""
+    import anyio
     import uvicorn
     from mcp.server.transport_security import TransportSecuritySettings
 
@@ -132,22 +156,24 @@ async def serve_http(server: MemoryServer, where: Address) -> None:
     app: ASGIApp = server.streamable_http_app(streamable_http_path=PATH, transport_security=security, host=where.host)
     if where.token:
         app = _TokenRequired(app, where.token)
-    listening = _listening(where)
     port = listening.getsockname()[1]
     shown = f"[{where.host}]" if ":" in where.host else where.host
     where.tell(f"memfs serves http://{shown}:{port}{PATH} (Ctrl-C ends it)")
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS, lifespan="on")
-    await uvicorn.Server(config).serve(sockets=[listening])
+    serving = uvicorn.Server(config)
+    # uvicorn's own handler raises the signal again when all is closed, past our end
+    serving.capture_signals = nullcontext  # type: ignore[assignment, method-assign]
+    code = 0
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with anyio.create_task_group() as tasks:
 
+            async def end_at_a_signal() -> None:
+                nonlocal code
+                async for number in signals:
+                    code = 128 + number
+                    serving.handle_exit(number, None)  # by which streams that are held open know as well
 
-def _listening(where: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((where.host, where.port))
-    except OSError as error:
-        listening.close()
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StorageFailed(f"Cannot listen on {where.host}:{where.port}: {reason}. Try another --port.") from error
-    return listening
+            tasks.start_soon(end_at_a_signal)
+            await serving.serve(sockets=[listening])
+            tasks.cancel_scope.cancel()
+    return code

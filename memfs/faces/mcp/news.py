@@ -5,6 +5,7 @@ Events come from any thread; everything else happens on the event loop.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,6 +23,7 @@ from mcp.server.subscriptions import ResourcesListChanged
 from mcp.server.subscriptions import ResourceUpdated
 
 from memfs.errors import MemfsError
+from memfs.faces.mcp.desk import guarded
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from memfs.answers import Event
     from memfs.faces.mcp.desk import Desk
 
+SEND_SECONDS = 1.0
+"""How long a client may take to read a notification."""
+_LOG = logging.getLogger("memfs.mcp")
 MEMORY = "memory://memory/"
 GLOBAL = "memory://global/"
 Place = tuple[str, str, str]
@@ -45,8 +50,7 @@ class News:
     def __init__(self) -> None:
         self.desk: Desk | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._pending: list[Event] = []
-        self._everything = False
+        self._pending: list[Event | None] = []
         self._woken = anyio.Event()
         self._bus = InMemorySubscriptionBus()
         self._listening = ListenHandler(self._bus)
@@ -56,15 +60,15 @@ class News:
 
     # ---- from any thread
 
-    def heard(self, event: Event) -> None:
-        """Take note of *event*, to be passed on."""
+    def heard(self, event: Event | None) -> None:
+        """Take note of *event*, to be passed on; None: everything may be different."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closing, and so is everybody who would be told
                 self._loop.call_soon_threadsafe(self._take, event)
 
     # ---- on the event loop
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Event | None) -> None:
         self._pending.append(event)
         self._woken.set()
 
@@ -76,9 +80,11 @@ class News:
         while True:
             await self._woken.wait()
             self._woken = anyio.Event()
-            events, self._pending = self._pending, []
-            everything, self._everything = self._everything, False
-            await self._tell(events, everything=everything)
+            pending, self._pending = self._pending, []
+            try:
+                await self._tell([event for event in pending if event is not None], everything=None in pending)
+            except Exception:  # noqa: BLE001  (what one client did must not keep the news from the others)
+                _LOG.warning("news of a change could not be told", exc_info=True)
 
     async def _tell(self, events: list[Event], *, everything: bool) -> None:
         global_too = everything or any(event.store.scope == "global" for event in events)
@@ -92,22 +98,26 @@ class News:
             self._places.update(now)
         await self._updated(uris)
 
-    def all_changed(self) -> None:
-        """Have everybody told that everything may be different: the server works for another workspace now."""
-        self._everything = True
-        self._woken.set()
-
     async def _list_changed(self) -> None:
         await self._bus.publish(ResourcesListChanged())
-        for session, _ in list(self._sessions.values()):
-            await session.send_notification(types.ResourceListChangedNotification())
+        for key in list(self._sessions):
+            await self._send(key, types.ResourceListChangedNotification())
 
     async def _updated(self, uris: Iterable[str]) -> None:
         for uri in uris:
             await self._bus.publish(ResourceUpdated(uri=uri))
-            for session, subscribed in list(self._sessions.values()):
+            params = types.ResourceUpdatedNotificationParams(uri=uri)
+            for key, (_, subscribed) in list(self._sessions.items()):
                 if uri in subscribed:
-                    await session.send_resource_updated(uri)
+                    await self._send(key, types.ResourceUpdatedNotification(params=params))
+
+    async def _send(self, key: int, news: types.ServerNotification) -> None:
+        """Send *news*; a client that reads nothing for so long is told nothing more."""
+        if key in self._sessions:
+            with anyio.move_on_after(SEND_SECONDS) as patience:
+                await self._sessions[key][0].send_notification(news)
+            if patience.cancelled_caught:
+                self._forget(key)
 
     def _look(self, uris: Iterable[str]) -> dict[str, Place]:
         """Return where the memories behind *uris* lie now."""
@@ -116,14 +126,19 @@ class News:
     def _place(self, uri: str) -> Place:
         if self.desk is None:
             return _NOWHERE
-        try:
-            here = self.desk.here
+        desk = self.desk
+
+        def look() -> Place:
+            here = desk.here
             if not uri.startswith(MEMORY):
                 return _NOWHERE
             entry = here.get(unquote(uri.removeprefix(MEMORY)))
+            return entry.store.key, entry.memory.path, entry.file.digest
+
+        try:
+            return guarded(desk, look)
         except MemfsError:
             return _NOWHERE
-        return entry.store.key, entry.memory.path, entry.file.digest
 
     # ---- who wants to know
 
@@ -145,8 +160,8 @@ class News:
         """Tell *session* when what lies at *uri* changes."""
         subscribed = self.know(session)
         if uri not in subscribed:
-            subscribed.add(uri)
             await self._add(uri)
+            subscribed.add(uri)
 
     def unsubscribe(self, session: ServerSession, uri: str) -> None:
         """Tell *session* no more of *uri*."""
@@ -159,21 +174,22 @@ class News:
         self, ctx: ServerRequestContext[Any, Any], params: types.SubscriptionsListenRequestParams
     ) -> types.SubscriptionsListenResult:
         """Serve one listen stream."""
-        uris = list(params.notifications.resource_subscriptions or ())
-        for uri in uris:
-            await self._add(uri)
+        uris: list[str] = []
         try:
+            for uri in params.notifications.resource_subscriptions or ():
+                await self._add(uri)
+                uris.append(uri)
             return await self._listening(ctx, params)
         finally:
             for uri in uris:
                 self._drop(uri)
 
     async def _add(self, uri: str) -> None:
-        self._asked[uri] += 1
         # looking opens the workspace, too, from when on it is watched
-        place = await anyio.to_thread.run_sync(self._place, uri)
+        place = await anyio.to_thread.run_sync(self._place, uri, abandon_on_cancel=True)
         if uri.startswith(MEMORY):
             self._places.setdefault(uri, place)
+        self._asked[uri] += 1
 
     def _drop(self, uri: str) -> None:
         self._asked[uri] -= 1

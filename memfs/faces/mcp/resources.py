@@ -19,12 +19,14 @@ from memfs.faces.mcp.shapes import Json
 from memfs.faces.mcp.tools import missing
 from memfs.memory import TYPES
 from memfs.pack import CHARACTERS_PER_TOKEN
+from memfs.pack import cut
+from memfs.query import MAX_CHARACTERS
 from memfs.query import Filters
 from memfs.trust import inert_line
 
 if TYPE_CHECKING:
     from memfs.answers import Entry
-    from memfs.faces.mcp.desk import Desk
+    from memfs.faces.mcp.desk import Client
 
 TOKENS = 10_000
 """Of one resource; clients cut or refuse more."""
@@ -34,7 +36,7 @@ IMPORTANT = 8
 SUGGESTIONS = 20
 
 Parameters = dict[str, str]
-Read = Callable[["Desk", Parameters], Json]
+Read = Callable[["Client", Parameters], Json]
 
 
 class Kind(NamedTuple):
@@ -63,47 +65,47 @@ class Kind(NamedTuple):
         return "" if "{?q" in self.uri or (rest and not rest.startswith("?")) else bare
 
 
-def _recent(desk: Desk, given: Parameters, scope: str = "") -> Json:
-    listing = desk.here.list(filters=_within(scope), limit=_number(given, "limit", 50))
-    return _memories(desk, listing.entries, scope)
+def _recent(client: Client, given: Parameters, scope: str = "") -> Json:
+    listing = client.here.list(filters=_within(scope), limit=_number(given, "limit", 50))
+    return _memories(client, listing.entries, scope)
 
 
-def _by_type(desk: Desk, given: Parameters, scope: str = "") -> Json:
+def _by_type(client: Client, given: Parameters, scope: str = "") -> Json:
     filters = _within(scope)._replace(types=(given["type"],))
-    listing = desk.here.list(filters=filters, limit=_number(given, "limit", 50))
-    return {"context_type": given["type"], **_memories(desk, listing.entries, scope)}
+    listing = client.here.list(filters=filters, limit=_number(given, "limit", 50))
+    return {"context_type": given["type"], **_memories(client, listing.entries, scope)}
 
 
-def _by_tag(desk: Desk, given: Parameters, scope: str = "") -> Json:
+def _by_tag(client: Client, given: Parameters, scope: str = "") -> Json:
     filters = _within(scope)._replace(tags=(given["tag"],))
-    listing = desk.here.list(filters=filters, limit=_number(given, "limit", 50))
-    return {"tag": given["tag"], **_memories(desk, listing.entries, scope)}
+    listing = client.here.list(filters=filters, limit=_number(given, "limit", 50))
+    return {"tag": given["tag"], **_memories(client, listing.entries, scope)}
 
 
-def _important(desk: Desk, given: Parameters, scope: str = "") -> Json:
+def _important(client: Client, given: Parameters, scope: str = "") -> Json:
     least = _number(given, "min", IMPORTANT, 10)
     filters = _within(scope)._replace(importance=(least, None))
-    listing = desk.here.list(filters=filters, sort="importance", limit=_number(given, "limit", 100))
-    return {"min_importance": least, **_memories(desk, listing.entries, scope)}
+    listing = client.here.list(filters=filters, sort="importance", limit=_number(given, "limit", 100))
+    return {"min_importance": least, **_memories(client, listing.entries, scope)}
 
 
-def _search(desk: Desk, given: Parameters, scope: str = "") -> Json:
+def _search(client: Client, given: Parameters, scope: str = "") -> Json:
     question = given.get("q", "").strip()
     if not question:
         raise Invalid('Query parameter "q" is required')
     least = _number(given, "min_importance", 1, 10)
     filters = _within(scope)._replace(importance=(least, None))
     limit = _number(given, "limit", 10)
-    hits = desk.here.search(question, filters=filters, limit=limit).hits
+    hits = client.here.search(question, filters=filters, limit=limit).hits
     if not hits and "+" in question:  # a space, to those who write addresses as web forms do
-        hits = desk.here.search(question.replace("+", " "), filters=filters, limit=limit).hits
+        hits = client.here.search(question.replace("+", " "), filters=filters, limit=limit).hits
     shown, left_out = shapes.bounded([shapes.hit(each, "full") for each in hits], TOKENS)
-    answer = {"query": question, "count": len(shown), "results": shown, **_mode(desk, scope)}
+    answer = {"query": cut(question, MAX_CHARACTERS), "count": len(shown), "results": shown, **_mode(client, scope)}
     return answer | ({"left_out": left_out} if left_out else {})
 
 
-def _summary(desk: Desk, given: Parameters) -> Json:  # noqa: ARG001  (it takes none)
-    here = desk.here
+def _summary(client: Client, given: Parameters) -> Json:  # noqa: ARG001  (it takes none)
+    here = client.here
     kinds = here.values("type")
     important = here.list(filters=Filters(importance=(IMPORTANT, None)), limit=1)
     return {
@@ -116,18 +118,18 @@ def _summary(desk: Desk, given: Parameters) -> Json:  # noqa: ARG001  (it takes 
     }
 
 
-def _sessions(desk: Desk, given: Parameters) -> Json:
-    found = sessions.sessions(desk.here, _number(given, "limit", 50))
+def _sessions(client: Client, given: Parameters) -> Json:
+    found = sessions.sessions(client.here, _number(given, "limit", 50))
     return {
         "count": len(found),
         "sessions": [{**_session(entry), "memory_count": len(entry.memory.links)} for entry in found],
     }
 
 
-def _one_session(desk: Desk, given: Parameters) -> Json:
+def _one_session(client: Client, given: Parameters) -> Json:
     with missing("Session {} not found"):
-        entry = sessions.session(desk.here, given["session_id"])
-    return {**_session(entry), **_memories(desk, list(sessions.members(desk.here, entry)))}
+        entry = sessions.session(client.here, given["session_id"])
+    return {**_session(entry), **_memories(client, list(sessions.members(client.here, entry)))}
 
 
 def _session(entry: Entry) -> Json:
@@ -135,35 +137,36 @@ def _session(entry: Entry) -> Json:
         "session_id": entry.memory.id,
         "session_name": entry.memory.title,
         "created_at": shapes.milliseconds(entry.created),
-        "summary": entry.memory.summary,
-    }
+        "summary": shapes.summary_of(entry),
+    } | ({} if entry.trusted else {"trusted": False})
 
 
-def _memory(desk: Desk, given: Parameters) -> Json:
+def _memory(client: Client, given: Parameters) -> Json:
     with missing("Memory {} not found"):
-        entry = desk.here.get(given["id"])
-    desk.saw(entry)
-    return shapes.shortened(shapes.memory(entry, body=True), TOKENS * CHARACTERS_PER_TOKEN)
+        entry = client.here.get(given["id"])
+    shown = shapes.shortened(shapes.memory(entry, body=True), TOKENS * CHARACTERS_PER_TOKEN)
+    client.saw(entry, whole="truncated" not in shown)
+    return shown
 
 
-def _memories(desk: Desk, entries: Sequence[Entry], scope: str = "") -> Json:
+def _memories(client: Client, entries: Sequence[Entry], scope: str = "") -> Json:
     keys = (*shapes.DETAILED, "is_global") if scope else shapes.DETAILED
     shown = [shapes.only(shapes.memory(entry, body=True), keys) for entry in entries]
     taken, left_out = shapes.bounded(shown, TOKENS)
-    answer = {**_mode(desk, scope), "count": len(taken), "memories": taken}
+    answer = {**_mode(client, scope), "count": len(taken), "memories": taken}
     return answer | ({"left_out": left_out} if left_out else {})
 
 
-def _mode(desk: Desk, scope: str) -> Json:
-    return {"workspace_mode": desk.here.view.mode} if scope else {}
+def _mode(client: Client, scope: str) -> Json:
+    return {"workspace_mode": client.here.view.mode} if scope else {}
 
 
 def _within(scope: str) -> Filters:
     return Filters(scopes=(scope,) if scope else ())
 
 
-def _globally(read: Callable[[Desk, Parameters, str], Json]) -> Read:
-    return lambda desk, given: read(desk, given, "global")
+def _globally(read: Callable[[Client, Parameters, str], Json]) -> Read:
+    return lambda client, given: read(client, given, "global")
 
 
 def _number(given: Parameters, name: str, default: int, most: int = 500) -> int:
@@ -196,7 +199,7 @@ KINDS = (
 _TEMPLATES = [(UriTemplate.parse(kind.uri), kind) for kind in KINDS]
 
 
-def read(desk: Desk, uri: str) -> Json:
+def read(client: Client, uri: str) -> Json:
     """Return what the address *uri* holds.
 
     Raises:
@@ -206,14 +209,14 @@ def read(desk: Desk, uri: str) -> Json:
     for template, kind in _TEMPLATES:
         given = template.match(uri)
         if given is not None:
-            return kind.read(desk, {name: value for name, value in given.items() if isinstance(value, str)})
+            return kind.read(client, {name: value for name, value in given.items() if isinstance(value, str)})
     with missing("There is no resource {}; resources/list and resources/templates/list have those that are"):
         raise NotFound(uri[:200])
 
 
-def newest(desk: Desk) -> Sequence[tuple[str, str, str]]:
+def newest(client: Client) -> Sequence[tuple[str, str, str]]:
     """Return address, title and gist of the newest memories."""
-    entries = desk.here.list(limit=LISTED_MEMORIES).entries
+    entries = client.here.list(limit=LISTED_MEMORIES).entries
     return [
         (f"memory://memory/{each.memory.id}", inert_line(each.memory.title), inert_line(shapes.summary_of(each)))
         for each in entries
@@ -221,9 +224,9 @@ def newest(desk: Desk) -> Sequence[tuple[str, str, str]]:
     ]
 
 
-def complete(desk: Desk, name: str, typed: str) -> Sequence[str]:
+def complete(client: Client, name: str, typed: str) -> Sequence[str]:
     """Return up to `SUGGESTIONS` values of the parameter *name* that *typed* may become."""
-    here = desk.here
+    here = client.here
     if name in ("tag", "type"):
         counts = here.values(name)
         known = sorted(counts, key=lambda value: (-counts[value], value))
@@ -234,6 +237,7 @@ def complete(desk: Desk, name: str, typed: str) -> Sequence[str]:
     if name == "session_id":
         return [e.memory.id for e in sessions.sessions(here) if _answers(e, typed)][:SUGGESTIONS]
     entries = here.list(limit=SUGGESTIONS).entries if not typed else [hit.entry for hit in here.search(typed).hits]
+    entries = [entry for entry in entries if entry.trusted]
     titles = [inert_line(entry.memory.title) for entry in entries]
     if name == "q":
         return list(dict.fromkeys(titles))

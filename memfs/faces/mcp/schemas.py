@@ -46,8 +46,9 @@ def _about(schema: Schema, description: str, default: object = None) -> Schema:
     return schema if default is None else {**schema, "default": default}
 
 
-def _text(description: str = "", default: str | None = None, *, least: int = 0) -> Schema:
-    return _about({"type": "string"} | ({"minLength": least} if least else {}), description, default)
+def _text(description: str = "", default: str | None = None, *, least: int = 0, most: int = 0) -> Schema:
+    bounds: Schema = ({"minLength": least} if least else {}) | ({"maxLength": most} if most else {})
+    return _about({"type": "string", **bounds}, description, default)
 
 
 def _choice(*values: str, description: str = "", default: str | None = None) -> Schema:
@@ -69,6 +70,7 @@ def _list(of: Schema, description: str = "", default: list[str] | None = None, *
 
 KIND = _choice(*TYPES)
 ID = _text("Its id, a beginning of the id, its path, or its whole title.", least=1)
+DIGEST = _text("Of get_memory: refuse if the file changed since.")
 TEXTS = {"type": "string"}
 IMPORTANCE = _number(1, 10)
 SCOPE = "workspace, global or group:NAME"
@@ -97,6 +99,7 @@ _CHANGES: dict[str, Schema] = {
     "session_id": _text(),
     "is_global": _flag("Move it: true to the global store, false to this workspace."),
     "category": _text(),
+    "digest": DIGEST,
 }
 
 _NARROW: dict[str, Schema] = {
@@ -115,7 +118,7 @@ _SEARCH: dict[str, Schema] = {
     "limit": _number(1, 100, 10),
     **_NARROW,
     "fuzzy": _flag("Accepted; typos are always tolerated.", default=False),
-    "regex": _text("Must also match the title or text, in any case."),
+    "regex": _text("Must also match the title or text, in any case.", most=1_000),
     "output_mode": _choice("full", "summary", "compact", description="full has the texts.", default="summary"),
     "max_tokens": _number(200, 20_000, TOKENS),
 }
@@ -149,7 +152,7 @@ TOOLS = (
         "delete_memory",
         "Forget a memory",
         "Remove a memory that is wrong or no longer matters. The user can bring it back with `memfs undo`.",
-        _object({"memory_id": ID}, "memory_id"),
+        _object({"memory_id": ID, "digest": DIGEST}, "memory_id"),
         destroys=True,
     ),
     Tool(

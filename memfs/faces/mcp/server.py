@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from collections.abc import Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,8 @@ from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
+from memfs.faces.mcp.desk import Client
+from memfs.faces.mcp.desk import guarded
 from memfs.faces.mcp.schemas import INSTRUCTIONS
 from memfs.faces.mcp.schemas import TOOLS
 from memfs.faces.mcp.schemas import Tool
@@ -47,6 +50,8 @@ Answer = TypeVar("Answer")
 
 ROOTS_SECONDS = 5.0
 """How long a call waits for the client to say where it works."""
+DEAF = "2024-11-05"
+"""Of this protocol's time are clients (Python's, mcp 1.1) that read no more after a message they did not ask for."""
 _ROOTS = "roots"
 _LOG = logging.getLogger("memfs.mcp")
 
@@ -57,10 +62,10 @@ class MemoryServer(Server[Any]):
     Args:
         desk: The workspace that is served.
         news: Who is told of changes.
-        follows: Whether the client's roots say which workspace is meant.
+        alone: Whether there is one client, whose roots say which workspace is meant.
     """
 
-    def __init__(self, desk: Desk, news: News, *, follows: bool) -> None:
+    def __init__(self, desk: Desk, news: News, *, alone: bool) -> None:
         super().__init__(
             "memfs",
             version=__version__,
@@ -83,7 +88,9 @@ class MemoryServer(Server[Any]):
         self.add_notification_handler("notifications/roots/list_changed", types.NotificationParams, self._roots_changed)
         self._desk = desk
         self._news = news
-        self._follows = follows and not desk.pinned
+        self._only = Client(desk) if alone else None
+        self._clients: dict[int, Client] = {}
+        self._follows = alone and not desk.pinned
         self._settled = anyio.Event()
         self._asked = not self._follows
         if not self._follows:
@@ -102,16 +109,29 @@ class MemoryServer(Server[Any]):
     # ---- where the client works
 
     async def _initialized(self, ctx: Context, params: types.NotificationParams | None) -> None:  # noqa: ARG002
-        self._news.know(ctx.session)
+        if ctx.protocol_version != DEAF:
+            self._news.know(ctx.session)
         await self._ask_roots(ctx)
 
     async def _roots_changed(self, ctx: Context, params: types.NotificationParams | None) -> None:  # noqa: ARG002
         if self._follows:
+            self._settled = anyio.Event()  # the calls that follow are meant for the new one
             await self._ask_roots(ctx)
+
+    def _client(self, ctx: Context) -> Client:
+        """Return what is known of the client that asks, forgotten with its connection."""
+        if self._only is not None:
+            return self._only
+        connection: Any = ctx.session._connection  # noqa: SLF001  (mcp 2.3 offers no other way to learn of its end)
+        key = id(connection)
+        if key not in self._clients:
+            self._clients[key] = Client(self._desk)
+            connection.exit_stack.callback(self._clients.pop, key, None)
+        return self._clients[key]
 
     async def _ask_roots(self, ctx: Context) -> None:
         """Ask a client of the handshake era for its roots; without an answer the process's own folder holds."""
-        capabilities = ctx.session.client_capabilities
+        capabilities = ctx.session.client_capabilities if ctx.protocol_version != DEAF else None
         try:
             if self._follows and capabilities is not None and capabilities.roots is not None:
                 self._asked = True
@@ -128,18 +148,22 @@ class MemoryServer(Server[Any]):
         folders = [Path(unquote(urlsplit(str(root.uri)).path)) for root in answer.roots if str(root.uri)[:5] == "file:"]
         for folder in folders:
             if folder.is_dir():
-                if await anyio.to_thread.run_sync(self._desk.settle, folder):
-                    self._news.all_changed()
+                await _in_a_thread(partial(self._desk.settle, folder))
                 return
 
-    async def _ready(self, ctx: Context, params: Any) -> types.InputRequiredResult | None:  # noqa: ANN401
-        """Wait until the workspace is known; return what to answer where the client has to be asked first."""
+    async def _ready(self, ctx: Context, params: Any = None) -> types.InputRequiredResult | None:  # noqa: ANN401
+        """Wait until the workspace is known; return what to answer where the client has to be asked first.
+
+        Args:
+            ctx: Of the request.
+            params: Of a request that may be answered by a question; None for one that may not.
+        """
         if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             capabilities = ctx.session.client_capabilities
             responses = getattr(params, "input_responses", None) or {}
             if isinstance(answer := responses.get(_ROOTS), types.ListRootsResult):
                 await self._settle(answer)
-            elif not self._asked and capabilities is not None and capabilities.roots is not None:
+            elif params is not None and not self._asked and capabilities is not None and capabilities.roots is not None:
                 self._asked = True
                 return types.InputRequiredResult(input_requests={_ROOTS: types.ListRootsRequest()})
         elif self._asked:
@@ -162,12 +186,12 @@ class MemoryServer(Server[Any]):
             raise MCPError(code=types.INVALID_PARAMS, message=f"There is no tool {params.name[:80]!r}.{meant}")
         if (question := await self._ready(ctx, params)) is not None:
             return question
-        return await anyio.to_thread.run_sync(partial(_called, self._desk, tool, params.arguments or {}))
+        return await _in_a_thread(partial(_called, self._client(ctx), tool, params.arguments or {}))
 
     # ---- resources and prompts
 
-    async def _list_resources(self, ctx: Context, params: Any) -> types.ListResourcesResult:  # noqa: ANN401
-        await self._ready(ctx, params)
+    async def _list_resources(self, ctx: Context, params: Any) -> types.ListResourcesResult:  # noqa: ANN401, ARG002
+        await self._ready(ctx)
         from memfs.faces.mcp import resources
 
         fixed = [
@@ -175,7 +199,7 @@ class MemoryServer(Server[Any]):
             for kind in resources.KINDS
             if kind.fixed
         ]
-        memories = await self._within(partial(resources.newest, self._desk))
+        memories = await self._within(partial(resources.newest, self._client(ctx)))
         fixed += [
             types.Resource(name=title, title=title, uri=uri, description=gist, mime_type=_JSON)
             for uri, title, gist in memories
@@ -202,13 +226,13 @@ class MemoryServer(Server[Any]):
         from memfs.faces.mcp import resources
         from memfs.faces.mcp import shapes
 
-        answer = await self._within(partial(resources.read, self._desk, params.uri), uri=params.uri)
+        answer = await self._within(partial(resources.read, self._client(ctx), params.uri), uri=params.uri)
         text = shapes.compact(shapes.clean(answer))
         contents = types.TextResourceContents(uri=params.uri, mime_type=_JSON, text=text)
         return types.ReadResourceResult(contents=[contents])
 
     async def _subscribe(self, ctx: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
-        await self._ready(ctx, params)
+        await self._ready(ctx)
         await self._news.subscribe(ctx.session, params.uri)
         return types.EmptyResult()
 
@@ -240,13 +264,14 @@ class MemoryServer(Server[Any]):
         return types.GetPromptResult(description=prompt.description, messages=[message])
 
     async def _complete(self, ctx: Context, params: types.CompleteRequestParams) -> types.CompleteResult:
-        await self._ready(ctx, params)
+        await self._ready(ctx)
         values: list[str] = []
         if isinstance(params.ref, types.ResourceTemplateReference):
             from memfs.faces.mcp import resources
 
-            ask = partial(resources.complete, self._desk, params.argument.name, params.argument.value)
-            values = _clean(list(await self._within(ask)))
+            ask = partial(resources.complete, self._client(ctx), params.argument.name, params.argument.value)
+            with suppress(MCPError):  # what is typed so far may be no question yet
+                values = _clean(list(await self._within(ask)))
         return types.CompleteResult(completion=types.Completion(values=values, has_more=False))
 
     async def _within(self, work: Callable[[], Answer], *, uri: str = "") -> Answer:
@@ -255,14 +280,16 @@ class MemoryServer(Server[Any]):
         Raises:
             MCPError: With the sentence, and the address in `data`.
         """
+        from memfs.faces.mcp import shapes
+
         try:
-            return await anyio.to_thread.run_sync(partial(_guarded, self._desk, work))
+            return await _in_a_thread(partial(guarded, self._desk, work))
         except MemfsError as error:
             lost = isinstance(error, NotFound | Invalid)
             code = types.INVALID_PARAMS if lost else types.INVALID_REQUEST
             code = code if isinstance(error, NotFound | Invalid | Refused) else types.INTERNAL_ERROR
             data = {"uri": uri} if uri else None
-            raise MCPError(code=code, message=_clean(str(error)), data=data) from error
+            raise MCPError(code=code, message=shapes.sentence(error), data=data) from error
 
 
 _JSON = "application/json"
@@ -280,40 +307,26 @@ def _listed(tool: Tool) -> types.Tool:
     )
 
 
-def _called(desk: Desk, tool: Tool, given: Mapping[str, Any]) -> types.CallToolResult:
+def _called(client: Client, tool: Tool, given: Mapping[str, Any]) -> types.CallToolResult:
     """Return what a tool answers, whatever happens in it: what goes wrong is told in the result."""
-    from memfs.faces import render
     from memfs.faces.mcp import shapes
     from memfs.faces.mcp.arguments import checked
     from memfs.faces.mcp.tools import HANDLERS
     from memfs.faces.mcp.tools import Document
 
     try:
-        answer = _guarded(desk, lambda: HANDLERS[tool.name](desk, checked(tool.schema, given)))
+        answer = guarded(client.desk, lambda: HANDLERS[tool.name](client, checked(tool.schema, given)))
     except MemfsError as error:
-        return _result(shapes.clean(render.error_json(error)), shapes.clean(str(error)), failed=True)
+        return _result(shapes.failed(error), shapes.sentence(error), failed=True)
     if isinstance(answer, Document):
         return _result(shapes.clean(answer.about), shapes.clean(answer.text))
     answer = shapes.clean(answer)
     return _result(answer, shapes.compact(answer))
 
 
-def _guarded(desk: Desk, work: Callable[[], Answer]) -> Answer:
-    """Return what *work* returns; every error that is none of ours becomes one, and is logged.
-
-    Raises:
-        MemfsError: Whatever happened.
-    """
-    try:
-        with desk.work():
-            return work()
-    except MemfsError:
-        raise
-    except BaseException as error:
-        # a panic of Rust derives from BaseException, and would end the server with all that it serves
-        _LOG.exception("a call failed")
-        sentence = f"memfs failed: {type(error).__name__}. The memories are as they were; the server goes on."
-        raise MemfsError(sentence) from error
+async def _in_a_thread(work: Callable[[], Answer]) -> Answer:
+    """Return what *work* returns; whoever is cancelled need not wait for it, as the end of a server cannot."""
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 def _result(answer: dict[str, Any], text: str, *, failed: bool = False) -> types.CallToolResult:

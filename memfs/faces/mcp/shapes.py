@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from memfs.answers import Done
     from memfs.answers import Entry
     from memfs.answers import Hit
+    from memfs.errors import MemfsError
 
 Json = dict[str, Any]
 
 RENAMED = {"id": "memory_id", "type": "context_type", "body": "content", "session": "session_id"}
 """The key of `render.entry_json` to recall's."""
 
-COMPACT = ("memory_id", "summary", "context_type", "similarity")
+COMPACT = ("memory_id", "summary", "context_type", "similarity", "trusted")
 SUMMARY = (
     "memory_id", "title", "summary", "snippet", "context_type", "similarity", "importance", "tags", "category",
     "timestamp", "scope", "trusted", "state",
@@ -35,10 +36,15 @@ LISTED = ("memory_id", "title", "summary", "context_type", "importance", "tags",
           "trusted", "state", "session_id")  # fmt: skip
 DETAILED = (*LISTED, "content", "path")
 SUMMARY_CHARACTERS = 100
+LONG_SUMMARY, LONG_TITLE, MANY_TAGS, LONG_TAG = 1_000, 300, 50, 100
+"""What a line about a memory shows of a file that was made to be a burden."""
 LEAST_CONTENT = 200
 """Characters of a text that are shown however small the budget."""
+SENTENCE_CHARACTERS = 2_000
+"""Of an error at most; some repeat what they were given."""
 ENVELOPE = 200
 """Characters that an answer takes beside its memories."""
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def milliseconds(when: datetime) -> int:
@@ -53,6 +59,8 @@ def memory(entry: Entry, *, body: bool = False) -> Json:
     if shown["trusted"]:
         del shown["trusted"]
     shown["summary"] = summary_of(entry)
+    shown["title"] = cut(shown["title"], LONG_TITLE)
+    shown["tags"] = [cut(tag, LONG_TAG) for tag in shown["tags"][:MANY_TAGS]]
     shown["timestamp"] = milliseconds(entry.created)
     shown["is_global"] = entry.store.scope == "global"
     return shown
@@ -61,7 +69,9 @@ def memory(entry: Entry, *, body: bool = False) -> Json:
 def summary_of(entry: Entry) -> str:
     """Return the written summary, else the beginning of the text, else the title."""
     said = entry.memory
-    return said.summary or cut(" ".join(said.body.split()), SUMMARY_CHARACTERS + 3, "...") or said.title
+    return (
+        cut(said.summary, LONG_SUMMARY) or cut(" ".join(said.body.split()), SUMMARY_CHARACTERS + 3, "...") or said.title
+    )
 
 
 def only(shown: Json, keys: Sequence[str]) -> Json:
@@ -98,7 +108,7 @@ def bounded(items: Sequence[Json], tokens: int) -> tuple[list[Json], int]:
         rest = _size({key: value for key, value in item.items() if key != "content"})
         share = max((left - rest * (len(items) - number)) // (len(items) - number), LEAST_CONTENT)
         shown = shortened(item, share)
-        size = _size(shown)
+        size = _size(shown) if "content" in item else rest
         if taken and size > left:
             break
         taken.append(shown)
@@ -114,18 +124,31 @@ def shortened(item: Json, characters: int) -> Json:
     return {**item, "content": cut(content, characters), "truncated": True, "characters": len(content)}
 
 
+def sentence(error: MemfsError) -> str:
+    """Return what an error says, without the middle of what it repeats at too great length."""
+    said = str(error)
+    half = SENTENCE_CHARACTERS // 2
+    return clean(said if len(said) <= SENTENCE_CHARACTERS else f"{said[:half]} … {said[-half:]}")  # type: ignore[no-any-return]
+
+
+def failed(error: MemfsError) -> Json:
+    """Return an error as an object."""
+    known = render.error_json(error)["error"]
+    return {"error": {**clean(known), "message": sentence(error)}}
+
+
 def clean(answer: Any) -> Any:  # noqa: ANN401  (JSON)
     """Return *answer* with every character visible that hides from a reader, or that no client could be sent."""
-    if isinstance(answer, str):
-        return inert(answer)
+    if isinstance(answer, str):  # nearly all of an answer's hundreds of strings are plain, and known to be at a look
+        return answer if answer.isascii() and answer.isprintable() else inert(answer)
     if isinstance(answer, dict):
-        return {inert(key): clean(value) for key, value in answer.items()}
+        return {clean(key): clean(value) for key, value in answer.items()}
     return [clean(value) for value in answer] if isinstance(answer, list) else answer
 
 
 def compact(answer: Json) -> str:
     """Return *answer* as JSON on one line, without spaces."""
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(answer)
 
 
 def _size(item: Json) -> int:

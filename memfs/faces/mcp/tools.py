@@ -16,10 +16,14 @@ from typing import NamedTuple
 
 from memfs import query
 from memfs import sessions
+from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
+from memfs.errors import MemfsError
 from memfs.errors import NotFound
+from memfs.errors import Refused
 from memfs.faces import render
 from memfs.faces.mcp import shapes
+from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
 from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
@@ -30,13 +34,18 @@ from memfs.query import Filters
 from memfs.workspace import Draft
 
 if TYPE_CHECKING:
-    from memfs.faces.mcp.desk import Desk
+    from memfs.answers import Done
+    from memfs.answers import Entry
+    from memfs.faces.mcp.desk import Client
     from memfs.values import Value
+    from memfs.workspace import Workspace
 
 SESSION = "CLAUDE_CODE_SESSION_ID"
 """What names the client's session in the environment of its servers."""
 BREAKDOWN = {"directives": "directive", "decisions": "decision", "patterns": "code_pattern", "insights": "insight"}
 CURSOR_DIGITS = 7
+FLAWS = 20
+"""Of each store that a status lists; `memfs doctor` has all."""
 DOCUMENT_TOKENS = 8_000
 """Of a time window's document at most."""
 
@@ -54,7 +63,7 @@ class Missing(NotFound):
     def __init__(self, error: NotFound, sentence: str) -> None:
         super().__init__(error.reference, error.near)
         meant = f". Did you mean {' or '.join(error.near)}?" if error.near else ""
-        self.args = (f"{sentence.format(error.reference)}{meant}",)
+        self.args = (f"{sentence.format(cut(error.reference, MAX_SHOWN))}{meant}",)
 
 
 @contextmanager
@@ -69,22 +78,24 @@ def missing(sentence: str) -> Iterator[None]:
 # ---- saving
 
 
-def store_memory(desk: Desk, args: Json) -> Json:
+def store_memory(client: Client, args: Json) -> Json:
     """Save one memory."""
-    return _saved(desk, [args])[0]
+    return _saved(client, [args])[0]
 
 
-def store_batch_memories(desk: Desk, args: Json) -> Json:
+def store_batch_memories(client: Client, args: Json) -> Json:
     """Save several, all or, if one cannot be kept, none."""
-    saved = _saved(desk, args["memories"])
+    saved = _saved(client, args["memories"])
     notes = list(dict.fromkeys(note for each in saved for note in each.get("notes", ())))
     answer = {"success": True, "count": len(saved), "memory_ids": [each["memory_id"] for each in saved]}
     return answer | ({"notes": notes} if notes else {})
 
 
-def quick_store_decision(desk: Desk, args: Json) -> Json:
+def quick_store_decision(client: Client, args: Json) -> Json:
     """Save a decision in recall's layout."""
     decision, alternatives = args["decision"].strip(), args.get("alternatives_considered", [])
+    if not decision:
+        raise Invalid("decision must not be empty.")
     parts = [f"DECISION: {decision}"]
     parts += [f"REASONING: {args['reasoning'].strip()}"] if args.get("reasoning", "").strip() else []
     parts += ["ALTERNATIVES CONSIDERED:\n" + "\n".join(f"- {each}" for each in alternatives)] if alternatives else []
@@ -97,15 +108,15 @@ def quick_store_decision(desk: Desk, args: Json) -> Json:
         "summary": cut(f"Decision: {' '.join(decision.split())}", 300),
         "title": cut(" ".join(decision.split()), 120),
     }
-    saved = _saved(desk, [given])[0]
+    saved = _saved(client, [given])[0]
     return {**saved, "message": "Decision stored", "stored_content": cut(content, 200, "...")}
 
 
-def _saved(desk: Desk, batch: Sequence[Json]) -> list[Json]:
+def _saved(client: Client, batch: Sequence[Json]) -> list[Json]:
     drafts = [Draft(args["content"], _values(args), "global" if args.get("is_global") else "") for args in batch]
     answers = []
-    for done in desk.here.save_all(drafts):
-        desk.saw(done.entry)
+    for done in client.here.save_all(drafts):
+        client.saw(done.entry)
         shown = shapes.memory(done.entry)
         answers.append(
             {"success": True, **shapes.done(done), "timestamp": shown["timestamp"], "summary": shown["summary"]}
@@ -131,9 +142,9 @@ def _values(args: Json) -> dict[str, Value]:
 # ---- changing
 
 
-def update_memory(desk: Desk, args: Json) -> Json:
+def update_memory(client: Client, args: Json) -> Json:
     """Change a memory, and move it if a scope is asked for, which is checked first."""
-    here = desk.here
+    here = client.here
     changes: dict[str, Value | None] = {
         key: args[name] or None
         for key, name in (("summary", "summary"), ("session", "session_id"), ("category", "category"), ("tags", "tags"))
@@ -143,48 +154,88 @@ def update_memory(desk: Desk, args: Json) -> Json:
     changes |= {"importance": str(math.floor(args["importance"]))} if "importance" in args else {}
     if not (changes or "content" in args or "is_global" in args):
         raise Invalid("Nothing was asked to be changed.")
-    target = {True: "global", False: "workspace", None: ""}[args.get("is_global")]
-    if target:
-        here.view.store(target)
     with missing("Memory {} not found"):
-        entry = here.get(args["memory_id"])
+        before = entry = here.get(args["memory_id"])
+        target = _asked_scope(args, entry)
+        if target:
+            here.view.store(target)
+            _refuse_to_vouch(entry, target)
         done = None
         if changes or "content" in args:
-            expect = desk.read.get(entry.memory.id, "") if "content" in args else ""
+            expect = args.get("digest") or (client.expects(entry) if "content" in args else "")
             done = here.update(str(entry.path), changes, args.get("content"), expect=expect)
             entry = done.entry
-        moved = here.move(str(entry.path), target) if target and entry.store.scope != target else None
+        moved = _moved_too(here, entry, target, changed=done is not None) if target else None
     last = moved or done
     shown = shapes.done(last) if last else shapes.only(shapes.memory(entry), ("memory_id", "title", "scope", "path"))
-    desk.saw(last.entry if last else entry)
+    now = last.entry if last else entry
+    if "content" in args or (client.knows(before) and now.memory.body == before.memory.body):
+        client.saw(now)  # not otherwise: a text that somebody else wrote since is still unseen
     return {"success": True, **shown, "updated_at": shapes.milliseconds(datetime.now(UTC))}
 
 
-def delete_memory(desk: Desk, args: Json) -> Json:
+def _asked_scope(args: Json, entry: Entry) -> str:
+    """Return the scope that `is_global` asks for, if that is another one: false takes back what is global, no more."""
+    if "is_global" not in args or args["is_global"] == (entry.store.scope == "global"):
+        return ""
+    return "global" if args["is_global"] else "workspace"
+
+
+def _moved_too(here: Workspace, entry: Entry, target: str, *, changed: bool) -> Done:
+    """Move *entry*; where that fails, say what was done before."""
+    try:
+        done: Done = here.move(str(entry.path), target)
+    except MemfsError as error:
+        if changed:
+            error.args = (f"{error} The text and keys were changed; the memory stays where it was.",)
+        raise
+    return done
+
+
+def _refuse_to_vouch(entry: Entry, target: str) -> None:
+    """Refuse to move what came with a repository to where it would pass for the user's own words.
+
+    Raises:
+        Refused: Nobody vouched for it.
+    """
+    if not entry.trusted and target != "workspace":
+        raise Refused(
+            f"{entry.path} came with the repository, and in {target} it would pass for the user's own. "
+            "If they vouch for it: `memfs trust`, then move it."
+        )
+
+
+def delete_memory(client: Client, args: Json) -> Json:
     """Remove a memory."""
     with missing("Memory {} not found"):
-        done = desk.here.forget(args["memory_id"])
+        entry = client.here.get(args["memory_id"])
+        expect = args.get("digest") or client.expected(entry)
+        done = client.here.forget(str(entry.path), expect=expect)
     return {"success": True, **shapes.done(done), "deleted_at": shapes.milliseconds(datetime.now(UTC))}
 
 
-def move_memory(desk: Desk, args: Json) -> Json:
+def move_memory(client: Client, args: Json) -> Json:
     """Move a memory to another scope."""
-    return _moved(desk, args, args["to"])
+    return _moved(client, args, args["to"])
 
 
-def convert_to_global(desk: Desk, args: Json) -> Json:
+def convert_to_global(client: Client, args: Json) -> Json:
     """Move a memory to the global store."""
-    return _moved(desk, args, "global")
+    return _moved(client, args, "global")
 
 
-def convert_to_workspace(desk: Desk, args: Json) -> Json:
+def convert_to_workspace(client: Client, args: Json) -> Json:
     """Move a memory to this workspace or another one."""
-    return _moved(desk, args, "workspace", args.get("workspace_id") or None)
+    return _moved(client, args, "workspace", args.get("workspace_id") or None)
 
 
-def _moved(desk: Desk, args: Json, to: str, workspace: str | None = None) -> Json:
+def _moved(client: Client, args: Json, to: str, workspace: str | None = None) -> Json:
+    here = client.here
     with missing("Memory not found: {}"):
-        done = desk.here.move(args["memory_id"], to, workspace=workspace)
+        if workspace is None:
+            here.view.store(to)
+        _refuse_to_vouch(here.get(args["memory_id"]), to)
+        done = here.move(args["memory_id"], to, workspace=workspace)
     store = done.entry.store
     shown = {"success": True, **shapes.done(done), "is_global": store.scope == "global"}
     return shown | ({"workspace_id": str(store.root.parent)} if store.scope == "workspace" else {})
@@ -193,16 +244,16 @@ def _moved(desk: Desk, args: Json, to: str, workspace: str | None = None) -> Jso
 # ---- finding
 
 
-def search_memories(desk: Desk, args: Json) -> Json:
+def search_memories(client: Client, args: Json) -> Json:
     """Search, in the output mode and budget that are asked for."""
     mode = args["output_mode"]
     regex = f"(?i){args['regex']}" if args.get("regex") else ""
-    results = desk.here.search(args["query"], filters=_filters(args), limit=int(args["limit"]), regex=regex)
+    results = client.here.search(args["query"], filters=_filters(args), limit=int(args["limit"]), regex=regex)
     found, left_out = shapes.bounded([shapes.hit(each, mode) for each in results.hits], int(args["max_tokens"]))
     if mode == "full":
-        for each in results.hits[: len(found)]:
-            desk.saw(each.entry)
-    answer: Json = {"query": args["query"], "count": len(found), "output_mode": mode, "results": found}
+        for each, shown in zip(results.hits, found, strict=False):
+            client.saw(each.entry, whole="truncated" not in shown)
+    answer: Json = {"query": results.query, "count": len(found), "output_mode": mode, "results": found}
     notes = list(results.notes)
     notes += [f"{left_out} more hits did not fit into max_tokens."] if left_out else []
     if found and mode != "full":
@@ -212,25 +263,28 @@ def search_memories(desk: Desk, args: Json) -> Json:
     return answer | ({"notes": notes} if notes else {})
 
 
-def get_memory(desk: Desk, args: Json) -> Json:
+def get_memory(client: Client, args: Json) -> Json:
     """Read one memory."""
     with missing("Memory {} not found"):
-        entry = desk.here.get(args["memory_id"])
-    desk.saw(entry)
+        entry = client.here.get(args["memory_id"])
     characters = int(args["max_tokens"]) * CHARACTERS_PER_TOKEN
-    return shapes.shortened({**shapes.memory(entry, body=True), "trusted": entry.trusted}, characters)
+    shown = shapes.shortened({**shapes.memory(entry, body=True), "trusted": entry.trusted}, characters)
+    client.saw(entry, whole="truncated" not in shown)
+    return shown
 
 
-def list_memories(desk: Desk, args: Json) -> Json:
+def list_memories(client: Client, args: Json) -> Json:
     """List a page."""
     cursor = args.get("cursor", "0") or "0"
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= CURSOR_DIGITS):
         raise Invalid(f"{cut(cursor, 40)!r} is no cursor; pass next_cursor of the page before, or none.")
     filters = _filters(args)._replace(created=(_when(args.get("since"), 0), _when(args.get("until"), 1)))
-    listing = desk.here.list(filters=filters, sort=args["sort"], limit=int(args["limit"]), offset=int(cursor))
+    listing = client.here.list(filters=filters, sort=args["sort"], limit=int(args["limit"]), offset=int(cursor))
     page = [shapes.only(shapes.memory(entry), (*shapes.LISTED, "path")) for entry in listing.entries]
+    page, left_out = shapes.bounded(page, TOKENS)
+    following = int(cursor) + len(page)
     answer: Json = {"memories": page, "count": len(page), "total": listing.total}
-    answer |= {"next_cursor": str(listing.next_offset)} if listing.next_offset is not None else {}
+    answer |= {"next_cursor": str(following)} if left_out or listing.next_offset is not None else {}
     return answer | ({"notes": list(listing.notes)} if listing.notes else {})
 
 
@@ -254,31 +308,35 @@ def _when(text: str | None, side: int) -> int | None:
         raise Invalid(f"{cut(text, 40)!r} is no time; try 2026-01-31, 2026-01, 12h, 7d or 4w.") from error
 
 
-def memory_status(desk: Desk, args: Json) -> Json:  # noqa: ARG001  (it takes none)
+def memory_status(client: Client, args: Json) -> Json:  # noqa: ARG001  (it takes none)
     """Tell how things stand, and whether changes are watched."""
-    status = render.status_json(desk.here.status())
-    watching = desk.watching()
+    status = render.status_json(client.here.status())
+    for store in status["stores"]:
+        listed = store["problems"]
+        if len(listed) > FLAWS:
+            store.update(problems=listed[:FLAWS], more_problems=len(listed) - FLAWS)
+    watching = client.desk.watching()
     return {**status, "notes": [*status["notes"], *watching], "live": not watching}
 
 
 # ---- sessions
 
 
-def recall_relevant_context(desk: Desk, args: Json) -> Json:
+def recall_relevant_context(client: Client, args: Json) -> Json:
     """Search for what bears on a task."""
     task = args["current_task"]
     question = f"{task} {args.get('query', '')}".strip()
     filters = Filters(importance=(math.ceil(args["min_importance"]), None))
-    hits = desk.here.search(question, filters=filters, limit=int(args["limit"])).hits
+    hits = client.here.search(question, filters=filters, limit=int(args["limit"])).hits
     keys = ("memory_id", "summary", "context_type", "importance", "tags", "similarity", "scope", "trusted")
     shown = [{**shapes.hit(hit, "summary"), "similarity": round(hit.score, 2)} for hit in hits]
-    answer: Json = {"current_task": task, "found": len(hits)}
-    answer["relevant_memories"] = [shapes.only(each, keys) for each in shown]
+    answer: Json = {"current_task": cut(task, query.MAX_CHARACTERS), "found": len(hits)}
+    answer["relevant_memories"], _ = shapes.bounded([shapes.only(each, keys) for each in shown], TOKENS)
     hint = "get_memory with a memory_id has the whole text." if hits else "Nothing important matches; search_memories."
     return {**answer, "hint": hint}
 
 
-def auto_session_start(desk: Desk, args: Json) -> Json:
+def auto_session_start(client: Client, args: Json) -> Json:
     """Tell what a session should know when it begins."""
     wanted = {
         "directives": args["include_directives"],
@@ -286,7 +344,9 @@ def auto_session_start(desk: Desk, args: Json) -> Json:
         "patterns": args["include_patterns"],
     }
     hint = args.get("task_hint", "")
-    opening = sessions.opening(desk.here, datetime.now(UTC), hint=hint, parts=[each for each in wanted if wanted[each]])
+    opening = sessions.opening(
+        client.here, datetime.now(UTC), hint=hint, parts=[each for each in wanted if wanted[each]]
+    )
     packed = pack(opening.sections, int(args["max_context_tokens"]))
     notes = [withheld(opening.withheld)] if opening.withheld else []
     notes += [f"{packed.left_out} lines did not fit into max_context_tokens."] if packed.left_out else []
@@ -309,12 +369,12 @@ def withheld(count: int) -> str:
     )
 
 
-def organize_session(desk: Desk, args: Json) -> Json:
+def organize_session(client: Client, args: Json) -> Json:
     """Save a session that lists memories."""
     with missing("Memory {} not found"):
-        made = sessions.organize(desk.here, args["session_name"], args["memory_ids"], args.get("summary", ""))
+        made = sessions.organize(client.here, args["session_name"], args["memory_ids"], args.get("summary", ""))
     entry = made.done.entry
-    notes = [*made.done.notes, *(f"Memory {each} not found; it is left out." for each in made.missing)]
+    notes = [*made.done.notes, *(f"Memory {each} not found in this store; it is left out." for each in made.missing)]
     answer = {
         "success": True,
         "session_id": entry.memory.id,
@@ -325,11 +385,16 @@ def organize_session(desk: Desk, args: Json) -> Json:
     return answer | ({"notes": notes} if notes else {})
 
 
-def summarize_session(desk: Desk, args: Json) -> Json:
+def summarize_session(client: Client, args: Json) -> Json:
     """Sum up what was saved lately, and keep that as a session."""
     now = datetime.now(UTC)
     minutes = args["lookback_minutes"]
-    lately = sessions.window(desk.here, now - timedelta(minutes=minutes), now + timedelta(seconds=1))
+    here = client.here
+    start = now - timedelta(minutes=minutes)
+    # a session lies in one store, which others may read: it tells of no other store's memories
+    lately = sessions.window(
+        here, start, now + timedelta(seconds=1), filters=Filters(scopes=(here.view.target("")[0].scope,))
+    )
     if not lately:
         message = "No memories found in the specified lookback period"
         return {"success": False, "message": message, "lookback_minutes": minutes}
@@ -337,7 +402,7 @@ def summarize_session(desk: Desk, args: Json) -> Json:
     kept = {}
     if args["auto_create_snapshot"]:
         name = args.get("session_name") or f"Session {now:%Y-%m-%d}"
-        done = sessions.organize(desk.here, name, [str(entry.path) for entry in lately], summary).done
+        done = sessions.organize(here, name, [str(entry.path) for entry in lately], summary).done
         kept = {"session_id": done.entry.memory.id, "session_name": done.entry.memory.title}
     return {
         "success": True,
@@ -349,20 +414,21 @@ def summarize_session(desk: Desk, args: Json) -> Json:
     }
 
 
-def get_time_window_context(desk: Desk, args: Json) -> Json | Document:
+def get_time_window_context(client: Client, args: Json) -> Json | Document:
     """Return what was learned in a window of time as a document."""
     start, end = _window(args)
     least = args.get("min_importance")
-    found = sessions.window(
-        desk.here, start, end, types=args.get("context_types", ()), importance=math.ceil(least) if least else None
+    filters = Filters(
+        types=tuple(args.get("context_types", ())), importance=(math.ceil(least) if least else None, None)
     )
+    found = sessions.window(client.here, start, end, filters=filters)
     times = {"start_time": _instant(start), "end_time": _instant(end)}
     if not found:
         return {"success": False, "message": "No memories found in the specified time window", **times}
     about = {"success": True, **times, "total_memories": len(found), "format": args["format"]}
     details = args["include_metadata"]
     if args["format"] == "json":
-        keys = (*shapes.LISTED, "content", "path") if details else ("content", "path")
+        keys = (*shapes.LISTED, "content", "path") if details else ("content", "path", "trusted")
         shown = [shapes.only(shapes.memory(entry, body=True), keys) for entry in found]
         taken, left_out = shapes.bounded(shown, DOCUMENT_TOKENS)
         return {**about, "memories": taken} | ({"left_out": left_out} if left_out else {})
@@ -392,7 +458,7 @@ def _instant(when: datetime) -> str:
     return format_time(when)
 
 
-Handler = Callable[["Desk", Json], "Json | Document"]
+Handler = Callable[["Client", Json], "Json | Document"]
 
 HANDLERS: dict[str, Handler] = {
     handler.__name__: handler
