@@ -10,183 +10,33 @@ out, and a warm search has one of its own.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from dataclasses import dataclass
-from dataclasses import field
 from functools import partial
-from importlib.metadata import version
 from itertools import cycle
-from pathlib import Path
 from statistics import median
-from unittest import mock
 
 from benchmarks import corpus
-from benchmarks.table import aligned
+from benchmarks.rows import Goal
+from benchmarks.rows import Row
+from benchmarks.rows import publish
+from benchmarks.rows import timed
+from benchmarks.rows import told
+from benchmarks.worlds import FEW
+from benchmarks.worlds import GOAL_MEMORIES
+from benchmarks.worlds import SETTLED_SECONDS
+from benchmarks.worlds import World
+from benchmarks.worlds import worlds
+from memfs.store import Scan
 from memfs.store import Store
 from memfs.workspace import Workspace
 
-GOAL_MEMORIES = 10_000
-FEW = 1_000
-"""Memories in the smaller of the two workspaces."""
 SEARCHES, SCANNED_SEARCHES = 500, 60
 SAVES, CHANGES = 61, 31
 BUILDS, LARGE_BUILDS = 5, 2
 """How often the index is built from nothing, at most; the second with more memories than the goals are for."""
-SETTLED_SECONDS = 0.05
-"""After which a file's stamp tells its content (see `memfs.changes.TICK_NS`)."""
-HIDDEN = ("MEMFS_", "WORKSPACE_MODE", "CLAUDE_PROJECT_DIR", "PYTHONDONTWRITEBYTECODE")
-"""Beginnings of what the processes must not inherit: settings, and what would have each of them compile memfs anew."""
-
-UNITS = {"s": 1.0, "ms": 1e-3, "MB": 1e6, "×": 1.0}
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """The most that something may come to: in the row's unit at the median, and at the 95th percentile."""
-
-    median: float | None = None
-    p95: float | None = None
-
-
-@dataclass(slots=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        name: What was measured.
-        unit: One of `UNITS`.
-        values: In seconds, bytes or as factors; empty when it is not to be had here.
-        goal: None when there is none for this number of memories.
-        note: What else there is to say.
-    """
-
-    name: str
-    unit: str
-    values: Sequence[float]
-    goal: Goal | None = None
-    note: str = ""
-
-    def cells(self) -> tuple[str, str, str, str, str]:
-        """Return name, goal, reached, verdict and note."""
-        goal = self.goal or Goal()
-        texts = [f"{label}{limit:g}" for label, limit in (("", goal.median), ("p95 ", goal.p95)) if limit is not None]
-        wanted = f"≤ {', '.join(texts)} {self.unit}" if texts else "–"
-        if not self.values:
-            return self.name, wanted, "not available", "–", self.note
-        reached = f"{shown(self.median())} {self.unit}"
-        if len(self.values) > 1:
-            reached = f"{shown(self.median())}, p95 {shown(self.p95())} {self.unit}"
-        return self.name, wanted, reached, self.verdict(), self.note
-
-    def median(self) -> float:
-        """Return the median in the row's unit."""
-        return median(self.values) / UNITS[self.unit]
-
-    def p95(self) -> float:
-        """Return the 95th percentile in the row's unit."""
-        return percentile(self.values, 95) / UNITS[self.unit]
-
-    def verdict(self) -> str:
-        """Return `reached` or `missed`, `–` where there is nothing to judge."""
-        if self.goal is None or not self.values:
-            return "–"
-        met = (self.goal.median is None or self.median() <= self.goal.median) and (
-            self.goal.p95 is None or self.p95() <= self.goal.p95
-        )
-        return "reached" if met else "missed"
-
-
-def shown(number: float) -> str:
-    """Return *number* with three digits that say something."""
-    return f"{number:.3g}" if number < 1_000 else f"{number:,.0f}"
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the value that *percent* of *values* do not exceed (nearest rank)."""
-    ranked = sorted(values)
-    return ranked[max(0, -(-int(percent * len(ranked)) // 100) - 1)]
-
-
-@dataclass(slots=True)
-class World:
-    """A machine of its own with one workspace.
-
-    Attributes:
-        folder: Below it is everything.
-        notes: What the workspace remembers.
-        text: Bytes of all titles and bodies.
-    """
-
-    folder: Path
-    notes: Sequence[corpus.Note]
-    text: int = 0
-    environ: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def make(cls, folder: Path, count: int) -> World:
-        """Return a new one in *folder* with *count* memories, not indexed yet."""
-        notes = list(corpus.notes(count))
-        written = corpus.write(folder / "project" / ".memory", notes)
-        own = {name: str(folder / name[6:].lower()) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE")}
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
-        time.sleep(SETTLED_SECONDS)
-        return cls(folder, notes, written.text_bytes, {**inherited, **own, "HOME": str(folder)})
-
-    @property
-    def project(self) -> Path:
-        """The workspace."""
-        return self.folder / "project"
-
-    def open(self) -> Workspace:
-        """Return the workspace, opened."""
-        return Workspace.open(self.project, environ=self.environ)
-
-    def store(self) -> Path:
-        """Return the folder of the memories."""
-        return self.project / ".memory"
-
-    def build(self) -> dict[str, float]:
-        """Index everything from nothing in a process of its own; returns what `benchmarks.once` says."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as cache:
-            self.environ["MEMFS_CACHE"] = str(Path(cache, "cache"))
-            return self._once()
-
-    def build_to_stay(self) -> None:
-        """Index everything, for the measurements that begin with an index."""
-        self.environ["MEMFS_CACHE"] = str(self.folder / "cache")
-        self._once()
-
-    def _once(self) -> dict[str, float]:
-        command = [sys.executable, "-m", "benchmarks.once", str(self.project)]
-        root = Path(__file__).resolve().parent.parent
-        done = subprocess.run(command, cwd=root, env=self.environ, check=True, stdout=subprocess.PIPE)
-        took: dict[str, float] = json.loads(done.stdout)
-        return took
-
-    def process(self, *arguments: str) -> float | None:
-        """Return how long a fresh Python with *arguments* takes, None when it fails."""
-        start = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.project,
-            env=self.environ,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-        )
-        took = time.perf_counter() - start
-        return took if done.returncode == 0 else None
 
 
 class Quiet:
@@ -195,6 +45,9 @@ class Quiet:
     def take(self, store: Store) -> frozenset[str]:  # noqa: ARG002
         """Return that nothing changed."""
         return frozenset()
+
+    def scanned(self, store: Store, scan: Scan, seconds: float) -> None:
+        """Take no note of it."""
 
 
 class Bench:
@@ -327,35 +180,6 @@ class Bench:
             yield Row(name, "ms", took[1:], self.at_scale(goal))
 
 
-def timed(do: Callable[[], object]) -> float:
-    """Return how many seconds *do* takes."""
-    start = time.perf_counter()
-    do()
-    return time.perf_counter() - start
-
-
-@contextmanager
-def worlds(count: int) -> Iterator[tuple[World, World]]:
-    """Give a workspace with *count* memories and one with a few, for as long as the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder, mock.patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith(HIDDEN)]:
-            del os.environ[name]
-        say(f"writing {count:,} memories")
-        large = World.make(Path(folder, "large"), count)
-        yield large, World.make(Path(folder, "small"), FEW) if count > FEW else large
-
-
-def machine() -> str:
-    """Return what the numbers depend on, in one line."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
-    return f"{cores} cores, Python {platform.python_version()}, tantivy {version('tantivy')}, {platform.system()}"
-
-
-def say(text: str) -> None:
-    """Tell on standard error how far we are."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Measure what the command line asks for, and print it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=(__doc__ or "").splitlines()[0])
@@ -365,30 +189,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.memories < 10 or options.runs < 1:
         parser.error("at least 10 memories and 1 run")
-    rows = []
     with worlds(options.memories) as (large, small):
-        for row in Bench(large, small, options.runs).rows():
-            say(f"  {'  '.join(row.cells())}")
-            rows.append(row)
-    if options.json:
-        print(json.dumps({"machine": machine(), "rows": [described(row) for row in rows]}, indent=1))
-        return
-    print(machine())
-    print(aligned([("", "goal", "reached", "", ""), *(row.cells() for row in rows)]))
-
-
-def described(row: Row) -> dict[str, object]:
-    """Return *row* for a program to read."""
-    there = bool(row.values)
-    numbers = {"median": row.median() if there else None, "p95": row.p95() if there else None, "runs": len(row.values)}
-    return {
-        "name": row.name,
-        "unit": row.unit,
-        **numbers,
-        "goal": asdict(row.goal) if row.goal else None,
-        "verdict": row.verdict(),
-        "note": row.note,
-    }
+        rows = told(Bench(large, small, options.runs).rows())
+    publish(rows, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -25,9 +26,18 @@ class Stamp(NamedTuple):
     ctime_ns: int
     inode: int
 
-    def settled(self, now_ns: int) -> Stamp:
-        """Return this stamp, or one that equals no file's when a write right now could still hide behind it."""
-        return self if now_ns - self.ctime_ns > TICK_NS else self._replace(ctime_ns=0)
+    def settled(self, now_ns: int, checksum: int = 0) -> Stamp:
+        """Return this stamp, or one that equals no file's when a write right now could still hide behind it.
+
+        Args:
+            now_ns: The time.
+            checksum: Of the content, kept in such a stamp: see `unchanged`.
+        """
+        return self if now_ns - self.ctime_ns > TICK_NS else self._replace(ctime_ns=-checksum)
+
+    def unchanged(self, other: Stamp, checksum: int) -> bool:
+        """Return whether this stamp, which was not settled, is of the content of *checksum* that has *other* now."""
+        return self.ctime_ns == -checksum and self._replace(ctime_ns=0) == other._replace(ctime_ns=0)
 
 
 GONE = Stamp(-1, -1, -1, -1)
@@ -87,6 +97,15 @@ def unpack(log: bytes) -> tuple[Snapshot, int]:
     """
     entries: Snapshot = {}
     position = 0
+    for block, end in blocks(log):
+        entries.update(block)
+        position = end
+    return entries, position
+
+
+def blocks(log: bytes) -> Iterator[tuple[Snapshot, int]]:
+    """Yield the whole blocks of *log*, each with where it ends."""
+    position = 0
     while (line_end := log.find(b"\n", position)) >= 0:
         try:
             head = json.loads(log[position:line_end])
@@ -101,6 +120,5 @@ def unpack(log: bytes) -> tuple[Snapshot, int]:
             block = dict(zip(names, map(Stamp._make, zip(*columns, strict=True)), strict=True))
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             break
-        entries.update(block)
         position = block_end
-    return entries, position
+        yield block, position

@@ -306,7 +306,9 @@ def _with(text: str, wish: Wish) -> str:
     if not isinstance(old, dict):
         raise ValueError(f"what stands under {'.'.join(wish.place)} is no server")  # noqa: TRY004  (in the file)
     other = not starts_memfs(old)
-    if other and not any("recall" in word for word in (wish.name, *_words(old))):
+    known = any("recall" in word for word in (wish.name, *_words(old)))
+    served = wish.name == OWN_NAME and any(key in old for key in REMOTE)  # `memfs serve --http`, until now
+    if other and not (known or served):
         raise Refused(f"{wish.name!r} in {wish.path} starts another server; choose another name with --as.")
     gone: list[Place] = [(key,) for key in (*REMOTE, *(FOREIGN if other else ())) if key in old]
     if other and isinstance(old.get("env"), dict):

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from memfs.changes import Snapshot
 from memfs.changes import Stamp
+from memfs.changes import blocks
 from memfs.changes import pack
-from memfs.changes import unpack
 
 SEAL = "seal.json"
 LOG = ".seen"
@@ -25,8 +25,26 @@ CONTENTS = "meta.json"
 """Tantivy's table of contents, replaced at each commit."""
 COMPACT_BYTES = 1 << 16
 """A log is written anew when it is longer than this, and than about twice what it has to say."""
+SMALL, ROUND = 4, 16
+"""A commit of at most so many files is small; after so many small ones in a row a new row begins."""
 HEAD_BYTES = 256
 """More than a block's first line takes."""
+
+
+class _Log:
+    """What was read of a log: its first line, how many bytes, what they say, and the latest small commits."""
+
+    def __init__(
+        self,
+        first: bytes = b"",
+        size: int = 0,
+        entries: Snapshot | None = None,
+        row: tuple[tuple[str, ...], ...] = (),
+    ) -> None:
+        self.first = first
+        self.size = size
+        self.entries = {} if entries is None else entries
+        self.row = row
 
 
 class Seen:
@@ -34,33 +52,45 @@ class Seen:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._logs: dict[str, tuple[bytes, int, Snapshot]] = {}
+        self._logs: dict[str, _Log] = {}
 
     def of(self, key: str) -> Snapshot:
         """Return what the index holds of the store *key*; reads only what was appended since the last call."""
-        known, size, entries = self._logs.get(key, (b"", 0, {}))
+        log = self._logs.get(key, _Log())
+        size, entries, row = log.size, log.entries, log.row
         try:
             with (self.folder / f"{key}{LOG}").open("rb") as file:
                 length = os.fstat(file.fileno()).st_size
                 first = file.readline(HEAD_BYTES)
-                if (first, length) == (known, size):
+                if (first, length) == (log.first, size):
                     return entries
-                if first != known or length < size:
-                    size, entries = 0, {}
+                if first != log.first or length < size:
+                    size, entries, row = 0, {}, ()
                 file.seek(size)
-                news, read = unpack(file.read())
+                news: Snapshot = {}
+                read = 0
+                for block, read in blocks(file.read()):  # noqa: B007  (its last value counts)
+                    news.update(block)
+                    row = _longer(row, block)
         except FileNotFoundError:
             self._logs.pop(key, None)
             return {}
         entries = _present({**entries, **news}) if entries else _present(news)
-        self._logs[key] = (first, size + read, entries)
+        self._logs[key] = _Log(first, size + read, entries, row)
         return entries
+
+    def row(self, key: str) -> frozenset[str]:
+        """Return the paths of the latest small commits of the store *key*; nothing when a new row begins."""
+        self.of(key)
+        row = self._logs.get(key, _Log()).row
+        return frozenset(path for paths in row for path in paths) if len(row) < ROUND else frozenset()
 
     def add(self, key: str, entries: Mapping[str, Stamp]) -> None:
         """Record *entries* (`GONE`: no longer there) for the store *key*; the index's lock is held."""
         now = self.of(key)
         path = self.folder / f"{key}{LOG}"
-        first, size, _ = self._logs.get(key, (b"", 0, {}))
+        log = self._logs.get(key, _Log())
+        first, size, row = log.first, log.size, _longer(log.row, entries)
         for name, stamp in entries.items():
             if stamp.inode < 0:
                 now.pop(name, None)
@@ -81,12 +111,13 @@ class Seen:
             temp = path.with_suffix(".new")
             temp.write_bytes(block)
             temp.replace(path)
-        self._logs[key] = (first, size + len(block), now)
+            row = ()
+        self._logs[key] = _Log(first, size + len(block), now, row)
 
     def edition(self, key: str) -> bytes:
         """Return what changes when the log of the store *key* was written anew, empty when there is none."""
         self.of(key)
-        return self._logs.get(key, (b"", 0, {}))[0]
+        return self._logs.get(key, _Log()).first
 
     def forget(self, key: str) -> None:
         """Drop the log of the store *key*."""
@@ -132,6 +163,13 @@ class Seen:
                     about = entry.stat()
                     stamps[entry.name] = [about.st_size, about.st_mtime_ns]
         return stamps
+
+
+def _longer(row: tuple[tuple[str, ...], ...], block: Mapping[str, Stamp]) -> tuple[tuple[str, ...], ...]:
+    """Return the row of small commits after one of *block*."""
+    if len(block) > SMALL:
+        return ()
+    return (*(row if len(row) < ROUND else ()), tuple(block))
 
 
 def _present(entries: Snapshot) -> Snapshot:

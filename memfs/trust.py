@@ -49,6 +49,8 @@ _SHAPES = {
 
 _HINT = re.compile(r"[A-Za-z0-9_+/=.-]{16,}|PRIVATE KEY|://[^\s/]+@")
 """Nothing shorter is a secret that a detector knows, so most texts never load the detectors."""
+_OWN_ID = re.compile(r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b")
+"""A memory's id; one in tens of thousands holds what begins like a key of AWS's (`ACCA`, `A3T`)."""
 _PIECE, _OVERLAP = 2_048, 1_024
 """Characters of a long line that detectors, some of which try again from each, get at once; tokens are shorter."""
 
@@ -70,7 +72,8 @@ def inert_line(text: str) -> str:
 
 def find_secrets(text: str) -> list[str]:
     """Return what kinds of credentials *text* seems to hold, each with its line number; never the text itself."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if _HINT.search(line)]
+    said = [(number, _OWN_ID.sub("", line)) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line) for number, line in said if _HINT.search(line)]
     if not lines:
         return []
     from importlib import import_module
@@ -92,6 +95,10 @@ def _pieces(line: str) -> list[str]:
     return [line[start : start + _PIECE] for start in starts]
 
 
+_read: dict[Path, tuple[tuple[int, int, int], list[bytes]]] = {}
+"""Lists as they were read last: each hit of a search asks."""
+
+
 def is_trusted(state: Path, workspace: Path) -> bool:
     """Return whether the user said that what lies in *workspace* is theirs or their team's."""
     return os.fsencode(os.path.realpath(workspace)) in _trusted(state)
@@ -103,8 +110,14 @@ def trusted_workspaces(state: Path) -> list[Path]:
 
 
 def _trusted(state: Path) -> list[bytes]:
+    """Return the lines of the list, read anew when the file is another one, or longer."""
+    path = state / TRUSTED
     try:
-        return (state / TRUSTED).read_bytes().split(b"\n")
+        about = path.stat()
+        identity = (about.st_ino, about.st_size, about.st_mtime_ns)
+        if _read.get(path, (None, []))[0] != identity:
+            _read[path] = identity, path.read_bytes().split(b"\n")
+        return _read[path][1]
     except OSError:
         return []
 

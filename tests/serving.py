@@ -33,6 +33,9 @@ from mcp.client.stdio import stdio_client
 from mcp.client.subscriptions import ResourceUpdated
 from pydantic import FileUrl
 
+from memfs.faces.mcp.desk import Desk
+from memfs.faces.mcp.news import News
+from memfs.faces.mcp.server import MemoryServer
 from tests.worlds import DEADLINE_SECONDS
 from tests.worlds import World
 from tests.worlds import within_deadline
@@ -65,12 +68,13 @@ class Agent:
     """The SDK's client on an event loop of its own, to be used like a function call.
 
     Attributes:
+        portal: To its event loop.
         client: The SDK's.
         told: Addresses that the server said had changed, and `LIST_CHANGED`; in the order in which that came.
     """
 
     def __init__(self, portal: BlockingPortal, client: Client, told: list[str]) -> None:
-        self._portal = portal
+        self.portal = portal
         self.client = client
         self.told = told
 
@@ -81,7 +85,7 @@ class Agent:
             with anyio.fail_after(DEADLINE_SECONDS):
                 return await work(*arguments, **more)
 
-        return self._portal.call(bounded)
+        return self.portal.call(bounded)
 
     def result(self, tool: str, arguments: Json | None = None) -> types.CallToolResult:
         """Return what *tool* answers, be it a failure."""
@@ -149,7 +153,7 @@ class Agent:
         """Subscribe to *uris* and to the list of resources; yield what is told, which then ends."""
         if self.client.protocol_version == MODERN:
             told: list[str] = []
-            with self._portal.wrap_async_context_manager(self._listening(uris, told)):
+            with self.portal.wrap_async_context_manager(self._listening(uris, told)):
                 yield told
             return
         for uri in uris:
@@ -226,6 +230,22 @@ def speaking(
             yield Agent(portal, client, told)
         finally:  # not told of a test that fails: what it failed with would come back wrapped in groups
             connection.__exit__(None, None, None)
+
+
+@contextmanager
+def within(world: World, mode: str = LEGACY, *, folder: Path | None = None) -> Iterator[Agent]:
+    """Yield an agent that is connected to a server in this very process, on *world*."""
+    news = News()
+    desk = news.desk = Desk(folder or world.folder(), None, news.heard, world.environ)
+    try:
+        with speaking(lambda: MemoryServer(desk, news, alone=True), mode) as agent:
+            telling = agent.portal.start_task_soon(news.run)
+            try:
+                yield agent
+            finally:
+                telling.cancel()
+    finally:
+        desk.close()
 
 
 @contextmanager

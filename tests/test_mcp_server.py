@@ -352,27 +352,29 @@ def test_a_long_text_is_cut_and_says_where_the_whole_lies(world: World) -> None:
     assert (window.structured_content or {})["truncated"] is True
 
 
-@pytest.mark.parametrize("budget", [200, 1_000, 6_000])
-def test_max_tokens_bounds_an_answer(world: World, budget: int) -> None:
+def test_max_tokens_bounds_an_answer(world: World) -> None:
     """Four characters a token, roughly; what did not fit is said, and every hit that is shown is whole JSON."""
     for number in range(30):
+        header = f"id: id-{number:02}\ntype: directive\nimportance: 9"
         body = f"zebra {number} " + "word " * 400
-        put(world.folder() / ".memory", f"{number}.md", f"---\nid: id-{number:02}\n---\n{body}\n")
+        put(world.trusted() / ".memory", f"{number}.md", f"---\n{header}\n---\n{body}\n")
     with connected(world) as agent:
-        for mode in ("full", "summary", "compact"):
-            result = agent.result(
-                "search_memories", {"query": "zebra", "limit": 30, "output_mode": mode, "max_tokens": budget}
-            )
-            answer = result.structured_content or {}
+        for budget in (200, 1_000, 6_000):
+            for mode in ("full", "summary", "compact"):
+                asked = {"query": "zebra", "limit": 30, "output_mode": mode, "max_tokens": budget}
+                result = agent.result("search_memories", asked)
+                answer = result.structured_content or {}
 
-            assert 1 <= answer["count"] == len(answer["results"])
-            assert len(text_of(result)) <= max(4 * budget * 1.1, 1_500), mode
-            left = 30 - answer["count"]
-            assert (f"{left} more hits did not fit into max_tokens." in answer.get("notes", [])) == bool(left), mode
-        session = agent.call("auto_session_start", max_context_tokens=budget)
+                assert 1 <= answer["count"] == len(answer["results"])
+                assert len(text_of(result)) <= max(4 * budget * 1.1, 1_500), (budget, mode)
+                left = 30 - answer["count"]
+                notes = answer.get("notes", [])
+                assert (f"{left} more hits did not fit into max_tokens." in notes) == bool(left), (budget, mode)
+            session = agent.call("auto_session_start", max_context_tokens=budget)
 
-    assert len(session["context"]) <= 4 * budget
-    assert session["estimated_tokens"] <= budget
+            assert 200 < len(session["context"]) <= 4 * budget
+            assert session["estimated_tokens"] <= budget
+            assert ("did not fit" in str(session.get("notes"))) == (budget == 200)
 
 
 # ---- which workspace
@@ -388,7 +390,7 @@ def test_the_workspace_is_named_by_the_first_of_five_that_names_one(world: World
     folders = {name: world.folder(name) for name in CHOOSERS}
     chosen = []
 
-    for number in range(len(CHOOSERS)):
+    for number in range(len(CHOOSERS)) if mode == LEGACY else (0, 3, 4):  # roots alone are asked for in two ways
         left = CHOOSERS[number:]
         extra = {name: str(folders[name]) for name in left if name.isupper()}
         arguments = ("--workspace", str(folders["argument"])) if "argument" in left else ()
@@ -397,7 +399,7 @@ def test_the_workspace_is_named_by_the_first_of_five_that_names_one(world: World
         with connected(machine, mode, *arguments, folder=folders["cwd"], roots=roots) as agent:
             chosen.append(Path(agent.call("memory_status")["workspace"]).name)
 
-    assert chosen == list(CHOOSERS)
+    assert chosen == (list(CHOOSERS) if mode == LEGACY else ["argument", "roots", "cwd"])
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -407,9 +409,7 @@ def test_the_first_root_that_is_a_folder_here_counts(world: World, mode: str) ->
     gone = world.root / "gone"
     with connected(world, mode, folder=here, roots=lambda: [gone, there]) as agent:
         assert agent.call("memory_status")["workspace"] == str(there)
-    with connected(world, mode, folder=here, roots=lambda: [gone]) as agent:
-        assert agent.call("memory_status")["workspace"] == str(here)
-    with connected(world, mode, folder=here, roots=list) as agent:
+    with connected(world, mode, folder=here, roots=lambda: [gone] if mode == LEGACY else []) as agent:
         assert agent.call("memory_status")["workspace"] == str(here)
 
 

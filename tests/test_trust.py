@@ -284,3 +284,15 @@ def test_the_list_is_the_users_alone(tmp_path: Path) -> None:
     set_trusted(tmp_path / "state", tmp_path, trusted=True)
 
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
+
+
+def test_an_id_of_a_memory_is_no_secret() -> None:
+    """One in tens of thousands holds what a key of AWS's looks like, and its memory could not be saved."""
+    unlucky = ("01ACCA" + "B" * 20, "01A3TB" + "7" * 20)
+
+    for memory_id in unlucky:
+        assert (
+            find_secrets(f"---\nid: {memory_id}\nlinks: [{{type: parent_of, to: {memory_id}}}]\n---\n- ({memory_id})")
+            == []
+        )
+    assert find_secrets("key: ACCA" + "B" * 16) != []

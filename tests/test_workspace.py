@@ -79,7 +79,7 @@ def test_a_save_is_on_disk_and_says_where(world: World) -> None:
     assert entry.file.digest == digest(raw)
     assert parse(raw, entry.memory.path) == entry.memory
     assert (entry.memory.title, entry.memory.type, entry.memory.tags) == ("Use ULIDs", "decision", ("ids", "a, b"))
-    assert (done.verb, done.notes, entry.store.scope, entry.trusted) == ("save", (), "workspace", False)
+    assert (done.verb, done.notes, entry.store.scope, entry.trusted) == ("save", (), "workspace", True)
     assert entry.path.parent == store_of(world)
 
 

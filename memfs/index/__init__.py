@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import time
+import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +41,7 @@ from memfs.index.question import literal
 from memfs.memory import parse
 from memfs.memory import unreadable
 from memfs.query import Query
+from memfs.seen import SMALL
 from memfs.store import Store
 
 _WORD_END = re.compile(r"[^\s\w]*")
@@ -210,28 +213,53 @@ class Index:
             work = self._work(seen, now, partial=partial)
             if not work and not anew:
                 return Refreshed()
-            before = {path: seen[path] for path in work if path in seen}
-            empty = not seen
-            done: dict[str, Stamp] = {}
-            with self._folder.writer(len(work)) as writer:
-                if empty:
-                    writer.delete_documents_by_term("store", store.key)
-                for path, stamp in self._until(work, seconds, progress):
-                    if not empty:
-                        writer.delete_documents_by_term("key", f"{store.key}:{path}")
-                    done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=own)
+            done = {} if anew else self._settled(store, seen, work)
+            again = {} if anew else self._again(store, seen, work)
+            if len(done) < len(work) or anew:
+                todo = {path: stamp for path, stamp in work.items() if path not in done} | again
+                with self._folder.writer(len(todo)) as writer:
+                    if not seen:
+                        writer.delete_documents_by_term("store", store.key)
+                    for path, stamp in self._until(todo, seconds, progress):
+                        if seen:
+                            writer.delete_documents_by_term("key", f"{store.key}:{path}")
+                        mine = own and path in work
+                        done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=mine)
+            before = {path: seen[path] for path in done if path in seen}
+            news = {path: stamp for path, stamp in done.items() if anew or before.get(path) != stamp}
             if self.note:
                 present = {path: stamp for path, stamp in {**seen, **done}.items() if stamp != GONE}
                 self._folder.unsaved[store.key] = present
             else:
                 if anew:
                     self._folder.seen.forget(store.key)
-                self._folder.seen.add(store.key, done)
+                self._folder.seen.add(store.key, news)
                 self._folder.seen.seal()
         self._folder.reload()
-        pending = len(work) - len(done)
+        pending = len(work.keys() - done.keys())
         note = "there was no time for all; `memfs reindex` brings in the rest" if pending else ""
-        return Refreshed(diff({p: before[p] for p in done if p in before}, _without_gone(done)), pending, note)
+        changes = diff({p: before[p] for p in news if p in before}, _without_gone(news))
+        return Refreshed(changes, pending, note)
+
+    def _settled(self, store: Store, seen: Snapshot, work: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        """Return those of *work* that were read too soon after they were written, and say what they said then."""
+        settled = {}
+        for path, stamp in work.items():
+            if path in seen and seen[path].ctime_ns <= 0 < stamp.ctime_ns:
+                with suppress(MemfsError):
+                    file = store.read(path)
+                    if file.stamp == stamp and seen[path].unchanged(stamp, zlib.crc32(file.raw)):
+                        settled[path] = stamp.settled(time.time_ns(), zlib.crc32(file.raw))
+        return settled
+
+    def _again(self, store: Store, seen: Snapshot, work: Mapping[str, Stamp]) -> dict[str, Stamp]:
+        """Return what a small commit adds once more: the files of those before it, whose segments then are empty.
+
+        Tantivy merges its segments, the large one too, when there are eight; so they stay few.
+        """
+        if self.note or len(work) > SMALL:
+            return {}
+        return {path: seen[path] for path in self._folder.seen.row(store.key) if path in seen and path not in work}
 
     def _until(
         self, work: Mapping[str, Stamp], seconds: float | None, progress: Callable[[int, int], None] | None
@@ -258,7 +286,7 @@ class Index:
             memory = unreadable(path, str(error))
         else:
             memory = parse(file.raw, path)
-            stamp = file.stamp if own else file.stamp.settled(time.time_ns())
+            stamp = file.stamp if own else file.stamp.settled(time.time_ns(), zlib.crc32(file.raw))
         try:
             made = Document.from_dict(document(store.key, memory, stamp), self._schema)
         except (ValueError, OverflowError):

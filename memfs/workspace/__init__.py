@@ -19,33 +19,23 @@ from memfs import trust
 from memfs.answers import Done
 from memfs.answers import Entry
 from memfs.answers import Event
-from memfs.answers import Flaw as Flaw
-from memfs.answers import Hit as Hit
 from memfs.answers import Listing
 from memfs.answers import Results
 from memfs.answers import Status
-from memfs.answers import StoreStatus as StoreStatus
-from memfs.changes import GONE as GONE
-from memfs.changes import Snapshot as Snapshot
-from memfs.changes import diff as diff
 from memfs.errors import Ambiguous as Ambiguous
 from memfs.errors import Changed
 from memfs.errors import Invalid
-from memfs.errors import MemfsError as MemfsError
 from memfs.errors import OutOfScope
-from memfs.errors import OutsideStore as OutsideStore
 from memfs.errors import Refused
 from memfs.errors import Twins as Twins
 from memfs.errors import Unwritable as Unwritable
 from memfs.index import Index
-from memfs.index import IndexBroken as IndexBroken
 from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.store import Store
 from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.undo import Verb
-from memfs.undo import new_version as new_version
 from memfs.values import Value
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from memfs.answers import Event
 from memfs.changes import GONE
+from memfs.changes import NOTHING
 from memfs.changes import TICK_NS
 from memfs.changes import Snapshot
 from memfs.changes import diff
@@ -138,10 +139,16 @@ class Freshness:
         """Tell the listeners what differs from what this process knew of *store*."""
         if not self._listeners:
             return
-        before = self._known.get(store.key)
-        after = {path: stamp for path, stamp in {**(before or {}), **now}.items() if stamp != GONE} if partial else now
-        self._known[store.key] = after
-        changes = diff(before, after) if before is not None else None
+        known = self._known.get(store.key)
+        present = {path: stamp for path, stamp in now.items() if stamp != GONE} if partial else now
+        if partial and known is not None:
+            changes = diff({path: known[path] for path in now if path in known}, present)
+            for path in now.keys() - present.keys():
+                known.pop(path, None)
+            known.update(present)
+        else:
+            changes = diff(known, now) if known is not None else NOTHING
+            self._known[store.key] = dict(present)
         if changes:
             for listener in tuple(self._listeners):
                 listener(Event(store, changes))

@@ -44,6 +44,7 @@ def serve_command(
     The project is --workspace, else MEMFS_WORKSPACE, else CLAUDE_PROJECT_DIR, else what the
     client names as its root, else the folder that the command stands in.
     """
+    from memfs import config
     from memfs.errors import Invalid
     from memfs.faces import mcp
 
@@ -51,15 +52,16 @@ def serve_command(
         workspace = None
     if workspace is not None and not workspace.is_dir():
         raise Invalid(f"{workspace} is no folder; --workspace names the project's.")
+    if (mode := given_mode()) is not None:
+        config.load(mode=mode)  # said here, a wrong word ends the command; later, it would spoil every call
     where = None
     if http:
-        from memfs import config
         from memfs.faces.mcp.http import address
 
         where = address(host, port, None if no_token else config.load().state, _tell, hosts)
     elif sys.stdin is None or sys.stdin.isatty():
         say([[("This speaks MCP on standard input; `memfs setup CLIENT` has a client start it.", "dim")]], err=True)
-    mcp.serve(workspace, given_mode(), where)
+    mcp.serve(workspace, mode, where)
 
 
 def _tell(sentence: str) -> None:
