@@ -101,7 +101,17 @@ _read: dict[Path, tuple[tuple[int, int, int], list[bytes]]] = {}
 
 def is_trusted(state: Path, workspace: Path) -> bool:
     """Return whether the user said that what lies in *workspace* is theirs or their team's."""
-    return os.fsencode(os.path.realpath(workspace)) in _trusted(state)
+    return place_of(workspace) in _trusted(state)
+
+
+def place_of(workspace: Path) -> bytes:
+    """Return what the list has of *workspace*: its path, with no link in it."""
+    return os.fsencode(os.path.realpath(workspace))
+
+
+def is_trusted_place(state: Path, place: bytes) -> bool:
+    """Return whether the user trusts the workspace whose `place_of` is *place*."""
+    return place in _trusted(state)
 
 
 def trusted_workspaces(state: Path) -> list[Path]:

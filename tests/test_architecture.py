@@ -65,7 +65,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("memfs.faces.mcp.arguments", "memfs.faces.mcp.news", "memfs.faces.mcp.tools"),
         ("memfs.faces.mcp.prompts", "memfs.faces.mcp.resources"),
         ("memfs.faces.mcp.server",),
-        ("memfs.faces.mcp.http",),
+        ("memfs.faces.mcp.http", "memfs.faces.mcp.stdio"),
         ("memfs.faces.mcp",),
         ("memfs.faces.cli.common", "memfs.faces.cli.compose"),
         (

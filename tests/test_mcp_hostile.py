@@ -332,8 +332,8 @@ def test_five_megabytes_of_arguments_are_answered_in_a_few_words(world: World) -
             ("search_memories", {"query": "x", "regex": large}),
             ("search_memories", {"query": "x", "category": large}),
             ("search_memories", {"query": "x", "scope": large}),
-            ("search_memories", {"query": "x", "output_mode": large}),
-            ("get_memory", {"memory_id": large}),
+            ("search_memories", {"query": "x", "output_mode": large[:MEGA]}),
+            ("get_memory", {"memory_id": large[:MEGA]}),
             ("move_memory", {"memory_id": "x", "to": large}),
             ("list_memories", {"cursor": large}),
             ("recall_relevant_context", {"current_task": large}),
@@ -376,7 +376,7 @@ SURROGATES = (b"\\ud800", b"\\udfff", b"\\udc80", b"a\\ud83db", b"\\udc00\\ud800
 
 
 def test_half_characters_in_arguments_are_answered(world: World) -> None:
-    """A lone surrogate, as JSON can say it: nothing can be saved under it, and whoever sends it is told or not read."""
+    """A lone surrogate, as JSON can say it: read as the sign for what cannot be read, by every tool and resource."""
     with served(world) as client:
         client.begin()
         for half in SURROGATES:
@@ -388,18 +388,34 @@ def test_half_characters_in_arguments_are_answered(world: World) -> None:
                 ("quick_store_decision", b"decision"),
             ):
                 call = (
-                    b'{"jsonrpc":"2.0","id":"s","method":"tools/call","params":{"name":"%s","arguments":{"%s":"%s"}}}\n'
+                    b'{"jsonrpc":"2.0","id":"s","method":"tools/call","params":{"name":"%s","arguments":{"%s":"%s"}}}'
                 )
-                client.send(call % (tool.encode(), name, half))
-                alive(client)
-                answer = client.taken("s")
-                assert answer is None or OURS not in json.dumps(answer), (tool, half)
-        client.send(
-            b'{"jsonrpc":"2.0","id":"s","method":"resources/read","params":{"uri":"memory://by-tag/\\ud800"}}\n'
-        )
+                client.send(call % (tool.encode(), name, b"x " + half + b" y") + b"\n")
+                answer = json.dumps(client.answer("s")["result"])
+                assert OURS not in answer, (tool, half)
+        read = b'{"jsonrpc":"2.0","id":"s","method":"resources/read","params":{"uri":"memory://by-tag/x\\ud800"}}\n'
+        client.send(read)
+        assert '"tag":"x\ufffd"' in client.answer("s")["result"]["contents"][0]["text"]
+        client.send(b'{"jsonrpc":"2.0","id":"half \\ud83d","method":"ping"}\n')
+        assert client.answer("half \ufffd")["result"] == {}
         alive(client)
-    for path in (world.folder() / ".memory").glob("*.md"):
-        path.read_bytes().decode()
+    texts = [path.read_bytes().decode() for path in (world.folder() / ".memory").glob("*.md")]
+    assert len(texts) == 2 * len(SURROGATES)
+    assert all("x \ufffd" in text for text in texts if "a\ufffd" not in text)
+
+
+def test_half_characters_in_names_that_nothing_can_have_are_still_no_messages(world: World) -> None:
+    """Mending makes no message of what is none for another reason too."""
+    with served(world) as client:
+        client.begin()
+        for line in (
+            b'{"jsonrpc":"2.0","id":"\\ud800","method":',
+            b'"\\ud800"',
+            b'["\\ud800"]',
+            b"[" * 500 + b'"\\ud800"',
+        ):
+            client.send(line + b"\n")
+            alive(client)
 
 
 # ---- memories

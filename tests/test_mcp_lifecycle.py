@@ -98,6 +98,11 @@ def test_connecting_and_closing_fifty_times_leaves_nothing_but_the_memories(worl
 # ---- the end
 
 
+HELLO = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "in a hurry", "version": "1"},
+}
 END: dict[str, tuple[Callable[[Lines], None], int]] = {
     "end of input": (Lines.close, 0),
     "SIGTERM": (lambda client: client.process.send_signal(signal.SIGTERM), 128 + signal.SIGTERM),
@@ -203,6 +208,26 @@ def test_a_server_without_input_ends_at_once(world: World) -> None:
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_what_was_asked_before_the_end_of_input_is_answered(world: World) -> None:
+    """As when questions are piped in: every one is answered, the last one too, and then the server ends."""
+    with served(world) as client:
+        first = client.request("initialize", HELLO)
+        client.close()
+        assert client.answer(first)["result"]["serverInfo"]["name"] == "memfs"
+        assert client.ended() == 0
+
+    with served(world) as client:
+        client.begin()
+        client.call("store_memory", content="zebra")
+        due = [client.request("tools/list"), client.request("ping")]
+        for tool, arguments in (("memory_status", {}), ("store_memory", {"content": "another zebra"})):
+            due.append(client.request("tools/call", {"name": tool, "arguments": arguments}))
+        client.close()
+        assert all("result" in client.answer(number) for number in due)
+        assert client.ended() == 0
+    assert len(saved_ids(world)) == 2
 
 
 # ---- clients that vanish

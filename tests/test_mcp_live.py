@@ -258,6 +258,19 @@ def test_a_client_of_the_handshake_era_need_not_subscribe_to_learn_of_new_lists(
         assert set(agent.told) == {LIST_CHANGED}
 
 
+def test_a_client_of_2024_is_sent_nothing_that_it_did_not_ask_for(world: World) -> None:
+    """Some of that time read no more after such a message; what changed they find when they ask."""
+    with served(world) as client:
+        client.begin("2024-11-05")
+        client.call("memory_status")
+        for number in range(5):
+            put(world.folder() / ".memory", f"{number}.md", f"zebra {number}\n")
+            assert client.call("search_memories", query="zebra")["count"] == number + 1
+            client.ask("ping")
+
+    assert client.notes == []
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_after_unsubscribing_there_is_silence(world: World, era: str) -> None:
     """What is still subscribed to is told on, so the silence is not that of a server that stopped."""

@@ -40,6 +40,7 @@ class Names:
         self.config = config
         self.index = freshness.index
         self._ask = freshness.ask
+        self._places: dict[str, bytes] = {}
 
     def at_once(self, memory_id: str, stores: Sequence[Store]) -> Entry | None:
         """Return the memory whose file the index knows by the written id *memory_id*, if that still stands in it.
@@ -148,5 +149,7 @@ class Names:
         return self._entry(store, memories.parse(file.raw, path), file)
 
     def _entry(self, store: Store, memory: Memory, file: File) -> Entry:
-        trusted = store.scope != "workspace" or trust.is_trusted(self.config.state, store.root.parent)
+        if (place := self._places.get(store.key)) is None:
+            place = self._places[store.key] = trust.place_of(store.root.parent)
+        trusted = store.scope != "workspace" or trust.is_trusted_place(self.config.state, place)
         return Entry(memory, store, file, trusted)

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Any
 from typing import NoReturn
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 WARM_UP_SECONDS = 0.5
 """After the start, so that a client's first questions are answered before the index is opened."""
 CLOSING_SECONDS = 0.7
-"""For what is at work when the client goes away, to answer; then for what is at work, to leave files whole."""
+"""For what is at work at a signal, to leave files whole."""
 
 
 def serve(folder: Path | None, mode: str | None, address: Address | None) -> NoReturn:
@@ -68,25 +67,9 @@ def serve(folder: Path | None, mode: str | None, address: Address | None) -> NoR
 
 
 async def _over_stdio(server: MemoryServer, desk: Desk) -> int:
-    import anyio
-    from mcp.server.stdio import stdio_server
+    from memfs.faces.mcp.stdio import serve_stdio
 
-    async with stdio_server() as (incoming, outgoing), anyio.create_task_group() as tasks:
-        passing, passed = anyio.create_memory_object_stream[Any](0)
-
-        async def until_the_end() -> None:
-            async with passing:
-                async for message in incoming:
-                    await passing.send(message)
-            await anyio.sleep(CLOSING_SECONDS)
-            _end(desk, 0)  # whatever still waits for a lock, or for its turn
-
-        tasks.start_soon(until_the_end)
-        try:
-            await server.run(passed, outgoing, server.create_initialization_options())
-        except anyio.get_cancelled_exc_class():
-            _end(desk, 1)  # nobody reads our answers; to leave would be to wait until nobody writes questions either
-        _end(desk, 0)
+    await serve_stdio(server, partial(_end, desk))
     return 0
 
 
@@ -120,9 +103,9 @@ async def _until_a_signal(desk: Desk) -> None:
             _end(desk, 128 + number)
 
 
-def _end(desk: Desk, code: int) -> NoReturn:
+def _end(desk: Desk, code: int, seconds: float = CLOSING_SECONDS) -> NoReturn:
     """End the process when what is at work is done, without taking the interpreter down piece by piece."""
-    desk.close(CLOSING_SECONDS)
+    desk.close(seconds)
     _quietly(sys.stdout.flush)
     _quietly(sys.stderr.flush)
     os._exit(code)
