@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 from memfs import memory as memories
 from memfs import query as queries
@@ -43,7 +44,7 @@ class Health:
         notes = [*self.config.problems, *self._fresh(self.view.stores, spare=True)]
         stores = tuple(self._store_status(store) for store in self.view.stores)
         folder = self.index.folder
-        size = sum(file.stat().st_size for file in folder.iterdir()) if folder.is_dir() else 0
+        size = sum(map(_size, folder.iterdir())) if folder.is_dir() else 0
         notes += [
             f"{each.store.root} is not trusted: its text is marked wherever it is shown. "
             "If it is yours or your team's: `memfs trust`."
@@ -91,3 +92,11 @@ class Health:
             if len(written) > 1:
                 groups.append(tuple(sorted(written, key=lambda entry: keys.index(entry.store.key))))
         return groups
+
+
+def _size(file: Path) -> int:
+    """Return the size of *file*, 0 when a writer took it away since it was listed."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
