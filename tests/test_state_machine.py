@@ -27,6 +27,7 @@ from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Twins
 from memfs.errors import Unwritable
+from memfs.memory import derived_id
 from memfs.memory import parse
 from tests.worlds import SOAK_SECONDS
 from tests.worlds import files_below
@@ -182,8 +183,11 @@ class Memories(RuleBasedStateMachine):
         """Bring back a forgotten memory, byte for byte."""
         memory_id = sorted(self.forgotten)[number % len(self.forgotten)]
         raw = self.forgotten.pop(memory_id)
-        if any(memory_id == parse(other, place[1]).id for place, other in self.files.items()):
-            return  # it has been made again since
+        named = {
+            name for place, other in self.files.items() for name in (parse(other, place[1]).id, derived_id(place[1]))
+        }
+        if memory_id in named:
+            return  # it has been made again since, or the file of that path, which this is still a name of
         if [raw] != [each for each in self.former.get(memory_id, ()) if each == raw]:
             return
         before = dict(self.files)
