@@ -63,7 +63,8 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("memfs.faces.render",),
         ("memfs.faces.mcp.schemas", "memfs.faces.mcp.shapes", "memfs.faces.mcp.desk"),
         ("memfs.faces.mcp.arguments", "memfs.faces.mcp.news", "memfs.faces.mcp.tools"),
-        ("memfs.faces.mcp.prompts", "memfs.faces.mcp.resources"),
+        ("memfs.faces.mcp.contexts", "memfs.faces.mcp.resources"),
+        ("memfs.faces.mcp.prompts",),
         ("memfs.faces.mcp.server",),
         ("memfs.faces.mcp.http", "memfs.faces.mcp.stdio"),
         ("memfs.faces.mcp",),
@@ -110,8 +111,6 @@ OWNERS = {
 
 BROAD = {
     ("memfs.faces.cli", "run"): "the outermost line of a face",
-    ("memfs.faces.mcp", "_warm_up"): "nobody has asked yet, and whoever does is told",
-    ("memfs.faces.mcp.server", "_ask_roots"): "a client may answer anything instead of its roots",
     ("memfs.faces.mcp.news", "run"): "what one client did must not keep the news from the others",
     ("memfs.faces.mcp.desk", "guarded"): "the outermost line of a face, beyond which a server would end",
     ("memfs.index.folder", "tantivy_calls"): "a panic of Rust derives from BaseException",

@@ -242,6 +242,7 @@ def test_undo_after_a_killed_update_takes_back_a_whole_step(world: World) -> Non
         world.open(folder).save("version 0 " + "lorem " * 300 + "end", {"id": f"memory-{number}", "title": "T"})
     killed(world.start(UPDATER, folder))
     workspace = world.open(folder)
+    assert_orderly(workspace)
     before = {path: whole(raw) for path, raw in files_below(folder / ".memory").items()}
 
     announced = 0

@@ -233,7 +233,8 @@ class Index:
             else:
                 if anew:
                     self._folder.seen.forget(store.key)
-                self._folder.seen.add(store.key, news)
+                if news or anew:
+                    self._folder.seen.add(store.key, news)
                 self._folder.seen.seal()
         self._folder.reload()
         pending = len(work.keys() - done.keys())

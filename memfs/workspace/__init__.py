@@ -22,13 +22,10 @@ from memfs.answers import Event
 from memfs.answers import Listing
 from memfs.answers import Results
 from memfs.answers import Status
-from memfs.errors import Ambiguous as Ambiguous
 from memfs.errors import Changed
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
 from memfs.errors import Refused
-from memfs.errors import Twins as Twins
-from memfs.errors import Unwritable as Unwritable
 from memfs.index import Index
 from memfs.query import NO_FILTERS
 from memfs.query import Filters

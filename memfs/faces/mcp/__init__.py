@@ -75,23 +75,22 @@ async def _over_stdio(server: MemoryServer, desk: Desk) -> int:
 
 async def _warm_up(desk: Desk) -> None:
     """Open the workspace before the first question comes; what is wrong with it, that question is told."""
-    import logging
+    from contextlib import suppress
 
     import anyio
     import anyio.to_thread
 
-    await anyio.sleep(WARM_UP_SECONDS)
-    try:
-        await anyio.to_thread.run_sync(_opened, desk)
-    except Exception:  # (nobody has asked yet)
-        logging.getLogger("memfs.mcp").debug("the workspace could not be opened ahead", exc_info=True)
+    from memfs.errors import MemfsError
+    from memfs.faces.mcp.desk import guarded
 
+    def opened() -> None:
+        import jsonschema  # noqa: F401  (the first call checks its arguments with it)
 
-def _opened(desk: Desk) -> None:
-    import jsonschema  # noqa: F401  (the first call checks its arguments with it)
-
-    with desk.work():
         desk.here.values("type")
+
+    await anyio.sleep(WARM_UP_SECONDS)
+    with suppress(MemfsError):
+        await anyio.to_thread.run_sync(guarded, desk, opened)
 
 
 async def _until_a_signal(desk: Desk) -> None:

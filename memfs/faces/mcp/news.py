@@ -160,8 +160,8 @@ class News:
         """Tell *session* when what lies at *uri* changes."""
         subscribed = self.know(session)
         if uri not in subscribed:
-            await self._add(uri)
             subscribed.add(uri)
+            await self._add(uri)
 
     def unsubscribe(self, session: ServerSession, uri: str) -> None:
         """Tell *session* no more of *uri*."""
@@ -177,19 +177,19 @@ class News:
         uris: list[str] = []
         try:
             for uri in params.notifications.resource_subscriptions or ():
-                await self._add(uri)
                 uris.append(uri)
+                await self._add(uri)
             return await self._listening(ctx, params)
         finally:
             for uri in uris:
                 self._drop(uri)
 
     async def _add(self, uri: str) -> None:
+        self._asked[uri] += 1  # at once, as the caller has: however the looking ends, both are taken back together
         # looking opens the workspace, too, from when on it is watched
         place = await anyio.to_thread.run_sync(self._place, uri, abandon_on_cancel=True)
         if uri.startswith(MEMORY):
             self._places.setdefault(uri, place)
-        self._asked[uri] += 1
 
     def _drop(self, uri: str) -> None:
         self._asked[uri] -= 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs import sessions
-from memfs.faces.mcp.tools import withheld
+from memfs.faces.mcp.contexts import withheld
 from memfs.pack import pack
 
 if TYPE_CHECKING:

@@ -67,26 +67,26 @@ class Kind(NamedTuple):
 
 def _recent(client: Client, given: Parameters, scope: str = "") -> Json:
     listing = client.here.list(filters=_within(scope), limit=_number(given, "limit", 50))
-    return _memories(client, listing.entries, scope)
+    return _memories(client, listing.entries, scope, listing.notes)
 
 
 def _by_type(client: Client, given: Parameters, scope: str = "") -> Json:
     filters = _within(scope)._replace(types=(given["type"],))
     listing = client.here.list(filters=filters, limit=_number(given, "limit", 50))
-    return {"context_type": given["type"], **_memories(client, listing.entries, scope)}
+    return {"context_type": given["type"], **_memories(client, listing.entries, scope, listing.notes)}
 
 
 def _by_tag(client: Client, given: Parameters, scope: str = "") -> Json:
     filters = _within(scope)._replace(tags=(given["tag"],))
     listing = client.here.list(filters=filters, limit=_number(given, "limit", 50))
-    return {"tag": given["tag"], **_memories(client, listing.entries, scope)}
+    return {"tag": given["tag"], **_memories(client, listing.entries, scope, listing.notes)}
 
 
 def _important(client: Client, given: Parameters, scope: str = "") -> Json:
     least = _number(given, "min", IMPORTANT, 10)
     filters = _within(scope)._replace(importance=(least, None))
     listing = client.here.list(filters=filters, sort="importance", limit=_number(given, "limit", 100))
-    return {"min_importance": least, **_memories(client, listing.entries, scope)}
+    return {"min_importance": least, **_memories(client, listing.entries, scope, listing.notes)}
 
 
 def _search(client: Client, given: Parameters, scope: str = "") -> Json:
@@ -96,12 +96,12 @@ def _search(client: Client, given: Parameters, scope: str = "") -> Json:
     least = _number(given, "min_importance", 1, 10)
     filters = _within(scope)._replace(importance=(least, None))
     limit = _number(given, "limit", 10)
-    hits = client.here.search(question, filters=filters, limit=limit).hits
-    if not hits and "+" in question:  # a space, to those who write addresses as web forms do
-        hits = client.here.search(question.replace("+", " "), filters=filters, limit=limit).hits
-    shown, left_out = shapes.bounded([shapes.hit(each, "full") for each in hits], TOKENS)
+    results = client.here.search(question, filters=filters, limit=limit)
+    if not results.hits and "+" in question:  # a space, to those who write addresses as web forms do
+        results = client.here.search(question.replace("+", " "), filters=filters, limit=limit)
+    shown, left_out = shapes.bounded([shapes.hit(each, "full") for each in results.hits], TOKENS)
     answer = {"query": cut(question, MAX_CHARACTERS), "count": len(shown), "results": shown, **_mode(client, scope)}
-    return answer | ({"left_out": left_out} if left_out else {})
+    return shapes.noted(answer | ({"left_out": left_out} if left_out else {}), results.notes)
 
 
 def _summary(client: Client, given: Parameters) -> Json:  # noqa: ARG001  (it takes none)
@@ -149,12 +149,12 @@ def _memory(client: Client, given: Parameters) -> Json:
     return shown
 
 
-def _memories(client: Client, entries: Sequence[Entry], scope: str = "") -> Json:
+def _memories(client: Client, entries: Sequence[Entry], scope: str = "", notes: Sequence[str] = ()) -> Json:
     keys = (*shapes.DETAILED, "is_global") if scope else shapes.DETAILED
     shown = [shapes.only(shapes.memory(entry, body=True), keys) for entry in entries]
     taken, left_out = shapes.bounded(shown, TOKENS)
     answer = {**_mode(client, scope), "count": len(taken), "memories": taken}
-    return answer | ({"left_out": left_out} if left_out else {})
+    return shapes.noted(answer | ({"left_out": left_out} if left_out else {}), notes)
 
 
 def _mode(client: Client, scope: str) -> Json:

@@ -31,6 +31,7 @@ from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
+from memfs.faces.mcp import shapes
 from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.desk import guarded
 from memfs.faces.mcp.schemas import INSTRUCTIONS
@@ -53,6 +54,7 @@ ROOTS_SECONDS = 5.0
 DEAF = "2024-11-05"
 """Of this protocol's time are clients (Python's, mcp 1.1) that read no more after a message they did not ask for."""
 _ROOTS = "roots"
+_JSON = "application/json"
 _LOG = logging.getLogger("memfs.mcp")
 
 
@@ -115,7 +117,6 @@ class MemoryServer(Server[Any]):
 
     async def _roots_changed(self, ctx: Context, params: types.NotificationParams | None) -> None:  # noqa: ARG002
         if self._follows:
-            self._settled = anyio.Event()  # the calls that follow are meant for the new one
             await self._ask_roots(ctx)
 
     def _client(self, ctx: Context) -> Client:
@@ -132,16 +133,17 @@ class MemoryServer(Server[Any]):
     async def _ask_roots(self, ctx: Context) -> None:
         """Ask a client of the handshake era for its roots; without an answer the process's own folder holds."""
         capabilities = ctx.session.client_capabilities if ctx.protocol_version != DEAF else None
+        settled = self._settled = anyio.Event()  # the calls that follow are meant for what is answered now
         try:
             if self._follows and capabilities is not None and capabilities.roots is not None:
                 self._asked = True
                 with anyio.move_on_after(ROOTS_SECONDS):
                     answer = await ctx.session.send_request(types.ListRootsRequest(), types.ListRootsResult)
                     await self._settle(answer)
-        except Exception:  # noqa: BLE001  (whatever a client answers instead of roots)
+        except (MCPError, MemfsError, ValueError, OSError):  # what a client answers instead of roots, or names as one
             _LOG.warning("the client did not tell its roots; the workspace stays as it is", exc_info=True)
         finally:
-            self._settled.set()
+            settled.set()
 
     async def _settle(self, answer: types.ListRootsResult) -> None:
         """Work for the first root that is a folder here."""
@@ -224,7 +226,6 @@ class MemoryServer(Server[Any]):
         if (question := await self._ready(ctx, params)) is not None:
             return question
         from memfs.faces.mcp import resources
-        from memfs.faces.mcp import shapes
 
         answer = await self._within(partial(resources.read, self._client(ctx), params.uri), uri=params.uri)
         text = shapes.compact(shapes.clean(answer))
@@ -271,7 +272,7 @@ class MemoryServer(Server[Any]):
 
             ask = partial(resources.complete, self._client(ctx), params.argument.name, params.argument.value)
             with suppress(MCPError):  # what is typed so far may be no question yet
-                values = _clean(list(await self._within(ask)))
+                values = shapes.clean(list(await self._within(ask)))
         return types.CompleteResult(completion=types.Completion(values=values, has_more=False))
 
     async def _within(self, work: Callable[[], Answer], *, uri: str = "") -> Answer:
@@ -280,19 +281,13 @@ class MemoryServer(Server[Any]):
         Raises:
             MCPError: With the sentence, and the address in `data`.
         """
-        from memfs.faces.mcp import shapes
-
         try:
             return await _in_a_thread(partial(guarded, self._desk, work))
         except MemfsError as error:
-            lost = isinstance(error, NotFound | Invalid)
-            code = types.INVALID_PARAMS if lost else types.INVALID_REQUEST
-            code = code if isinstance(error, NotFound | Invalid | Refused) else types.INTERNAL_ERROR
+            kinds = ((NotFound | Invalid, types.INVALID_PARAMS), (Refused, types.INVALID_REQUEST))
+            code = next((code for kind, code in kinds if isinstance(error, kind)), types.INTERNAL_ERROR)
             data = {"uri": uri} if uri else None
             raise MCPError(code=code, message=shapes.sentence(error), data=data) from error
-
-
-_JSON = "application/json"
 
 
 def _listed(tool: Tool) -> types.Tool:
@@ -309,10 +304,9 @@ def _listed(tool: Tool) -> types.Tool:
 
 def _called(client: Client, tool: Tool, given: Mapping[str, Any]) -> types.CallToolResult:
     """Return what a tool answers, whatever happens in it: what goes wrong is told in the result."""
-    from memfs.faces.mcp import shapes
     from memfs.faces.mcp.arguments import checked
-    from memfs.faces.mcp.tools import HANDLERS
-    from memfs.faces.mcp.tools import Document
+    from memfs.faces.mcp.contexts import HANDLERS
+    from memfs.faces.mcp.contexts import Document
 
     try:
         answer = guarded(client.desk, lambda: HANDLERS[tool.name](client, checked(tool.schema, given)))
@@ -331,9 +325,3 @@ async def _in_a_thread(work: Callable[[], Answer]) -> Answer:
 
 def _result(answer: dict[str, Any], text: str, *, failed: bool = False) -> types.CallToolResult:
     return types.CallToolResult(content=[types.TextContent(text=text)], structured_content=answer, is_error=failed)
-
-
-def _clean(answer: Any) -> Any:  # noqa: ANN401  (JSON)
-    from memfs.faces.mcp.shapes import clean
-
-    return clean(answer)

@@ -93,8 +93,12 @@ def hit(found: Hit, mode: str) -> Json:
 
 def done(made: Done) -> Json:
     """Return what a verb that writes came to: where the memory lies now, and what the caller should know."""
-    shown = only(memory(made.entry), ("memory_id", "title", "scope", "path", "digest", "trusted"))
-    return shown | ({"notes": list(made.notes)} if made.notes else {})
+    return noted(only(memory(made.entry), ("memory_id", "title", "scope", "path", "digest", "trusted")), made.notes)
+
+
+def noted(answer: Json, notes: Sequence[str]) -> Json:
+    """Return *answer* with what the caller should know beside, if there is anything."""
+    return {**answer, "notes": list(notes)} if notes else answer
 
 
 def bounded(items: Sequence[Json], tokens: int) -> tuple[list[Json], int]:

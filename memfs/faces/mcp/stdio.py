@@ -66,9 +66,8 @@ async def serve_stdio(server: MemoryServer, end: Callable[[int, float], NoReturn
         try:
             await server.run(asked, answering, server.create_initialization_options())
         except anyio.get_cancelled_exc_class():
-            end(
-                1, CLOSING_SECONDS
-            )  # nobody reads our answers; to leave would be to wait until nobody writes questions either
+            # nobody reads our answers; to leave would be to wait until nobody writes questions either
+            end(1, CLOSING_SECONDS)
 
 
 def _note_question(message: object, due: set[object]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -12,10 +11,8 @@ from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from typing import NamedTuple
 
 from memfs import query
-from memfs import sessions
 from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
@@ -28,8 +25,6 @@ from memfs.faces.mcp.shapes import Json
 from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
-from memfs.pack import pack
-from memfs.pack import tokens
 from memfs.query import Filters
 from memfs.workspace import Draft
 
@@ -42,19 +37,9 @@ if TYPE_CHECKING:
 
 SESSION = "CLAUDE_CODE_SESSION_ID"
 """What names the client's session in the environment of its servers."""
-BREAKDOWN = {"directives": "directive", "decisions": "decision", "patterns": "code_pattern", "insights": "insight"}
 CURSOR_DIGITS = 7
 FLAWS = 20
 """Of each store that a status lists; `memfs doctor` has all."""
-DOCUMENT_TOKENS = 8_000
-"""Of a time window's document at most."""
-
-
-class Document(NamedTuple):
-    """An answer whose text is a document to read rather than JSON."""
-
-    text: str
-    about: Json
 
 
 class Missing(NotFound):
@@ -88,7 +73,7 @@ def store_batch_memories(client: Client, args: Json) -> Json:
     saved = _saved(client, args["memories"])
     notes = list(dict.fromkeys(note for each in saved for note in each.get("notes", ())))
     answer = {"success": True, "count": len(saved), "memory_ids": [each["memory_id"] for each in saved]}
-    return answer | ({"notes": notes} if notes else {})
+    return shapes.noted(answer, notes)
 
 
 def quick_store_decision(client: Client, args: Json) -> Json:
@@ -153,7 +138,7 @@ def update_memory(client: Client, args: Json) -> Json:
     changes |= {"type": args["context_type"]} if "context_type" in args else {}
     changes |= {"importance": str(math.floor(args["importance"]))} if "importance" in args else {}
     if not (changes or "content" in args or "is_global" in args):
-        raise Invalid("Nothing was asked to be changed.")
+        raise Invalid("Nothing was asked to be changed; pass content, tags, importance or another argument beside.")
     with missing("Memory {} not found"):
         before = entry = here.get(args["memory_id"])
         target = _asked_scope(args, entry)
@@ -260,7 +245,7 @@ def search_memories(client: Client, args: Json) -> Json:
         answer["hint"] = "get_memory with a memory_id has the whole text."
     if not found:
         answer["hint"] = "Nothing matches; try other words for the same thing."
-    return answer | ({"notes": notes} if notes else {})
+    return shapes.noted(answer, notes)
 
 
 def get_memory(client: Client, args: Json) -> Json:
@@ -282,10 +267,10 @@ def list_memories(client: Client, args: Json) -> Json:
     listing = client.here.list(filters=filters, sort=args["sort"], limit=int(args["limit"]), offset=int(cursor))
     page = [shapes.only(shapes.memory(entry), (*shapes.LISTED, "path")) for entry in listing.entries]
     page, left_out = shapes.bounded(page, TOKENS)
-    following = int(cursor) + len(page)
+    following = int(cursor) + len(page) if left_out else listing.next_offset
     answer: Json = {"memories": page, "count": len(page), "total": listing.total}
-    answer |= {"next_cursor": str(following)} if left_out or listing.next_offset is not None else {}
-    return answer | ({"notes": list(listing.notes)} if listing.notes else {})
+    answer |= {"next_cursor": str(following)} if following is not None else {}
+    return shapes.noted(answer, listing.notes)
 
 
 def _filters(args: Json) -> Filters:
@@ -319,153 +304,11 @@ def memory_status(client: Client, args: Json) -> Json:  # noqa: ARG001  (it take
     return {**status, "notes": [*status["notes"], *watching], "live": not watching}
 
 
-# ---- sessions
-
-
-def recall_relevant_context(client: Client, args: Json) -> Json:
-    """Search for what bears on a task."""
-    task = args["current_task"]
-    question = f"{task} {args.get('query', '')}".strip()
-    filters = Filters(importance=(math.ceil(args["min_importance"]), None))
-    hits = client.here.search(question, filters=filters, limit=int(args["limit"])).hits
-    keys = ("memory_id", "summary", "context_type", "importance", "tags", "similarity", "scope", "trusted")
-    shown = [{**shapes.hit(hit, "summary"), "similarity": round(hit.score, 2)} for hit in hits]
-    answer: Json = {"current_task": cut(task, query.MAX_CHARACTERS), "found": len(hits)}
-    answer["relevant_memories"], _ = shapes.bounded([shapes.only(each, keys) for each in shown], TOKENS)
-    hint = "get_memory with a memory_id has the whole text." if hits else "Nothing important matches; search_memories."
-    return {**answer, "hint": hint}
-
-
-def auto_session_start(client: Client, args: Json) -> Json:
-    """Tell what a session should know when it begins."""
-    wanted = {
-        "directives": args["include_directives"],
-        "decisions": args["include_recent_decisions"],
-        "patterns": args["include_patterns"],
-    }
-    hint = args.get("task_hint", "")
-    opening = sessions.opening(
-        client.here, datetime.now(UTC), hint=hint, parts=[each for each in wanted if wanted[each]]
-    )
-    packed = pack(opening.sections, int(args["max_context_tokens"]))
-    notes = [withheld(opening.withheld)] if opening.withheld else []
-    notes += [f"{packed.left_out} lines did not fit into max_context_tokens."] if packed.left_out else []
-    answer = {
-        "success": True,
-        "has_context": bool(packed.text),
-        "sections_loaded": packed.sections,
-        "estimated_tokens": tokens(packed.text),
-        "context": packed.text,
-        "tip": "search_memories finds the rest; store_memory keeps what this session learns.",
-    }
-    return answer | ({"notes": notes} if notes else {})
-
-
-def withheld(count: int) -> str:
-    """Return the sentence for memories that are not told unasked because nobody vouches for them."""
-    return (
-        f"{count} memories came with this repository and are not shown here, because nobody vouched for them yet; "
-        "`memfs trust` does. search_memories finds them, marked untrusted."
-    )
-
-
-def organize_session(client: Client, args: Json) -> Json:
-    """Save a session that lists memories."""
-    with missing("Memory {} not found"):
-        made = sessions.organize(client.here, args["session_name"], args["memory_ids"], args.get("summary", ""))
-    entry = made.done.entry
-    notes = [*made.done.notes, *(f"Memory {each} not found in this store; it is left out." for each in made.missing)]
-    answer = {
-        "success": True,
-        "session_id": entry.memory.id,
-        "session_name": entry.memory.title,
-        "memory_count": len(made.members),
-        "created_at": shapes.milliseconds(entry.created),
-    }
-    return answer | ({"notes": notes} if notes else {})
-
-
-def summarize_session(client: Client, args: Json) -> Json:
-    """Sum up what was saved lately, and keep that as a session."""
-    now = datetime.now(UTC)
-    minutes = args["lookback_minutes"]
-    here = client.here
-    start = now - timedelta(minutes=minutes)
-    # a session lies in one store, which others may read: it tells of no other store's memories
-    lately = sessions.window(
-        here, start, now + timedelta(seconds=1), filters=Filters(scopes=(here.view.target("")[0].scope,))
-    )
-    if not lately:
-        message = "No memories found in the specified lookback period"
-        return {"success": False, "message": message, "lookback_minutes": minutes}
-    summary = sessions.digest(lately)
-    kept = {}
-    if args["auto_create_snapshot"]:
-        name = args.get("session_name") or f"Session {now:%Y-%m-%d}"
-        done = sessions.organize(here, name, [str(entry.path) for entry in lately], summary).done
-        kept = {"session_id": done.entry.memory.id, "session_name": done.entry.memory.title}
-    return {
-        "success": True,
-        "summary": summary,
-        **kept,
-        "memory_count": len(lately),
-        "lookback_minutes": minutes,
-        "breakdown": {name: sum(e.memory.type == kind for e in lately) for name, kind in BREAKDOWN.items()},
-    }
-
-
-def get_time_window_context(client: Client, args: Json) -> Json | Document:
-    """Return what was learned in a window of time as a document."""
-    start, end = _window(args)
-    least = args.get("min_importance")
-    filters = Filters(
-        types=tuple(args.get("context_types", ())), importance=(math.ceil(least) if least else None, None)
-    )
-    found = sessions.window(client.here, start, end, filters=filters)
-    times = {"start_time": _instant(start), "end_time": _instant(end)}
-    if not found:
-        return {"success": False, "message": "No memories found in the specified time window", **times}
-    about = {"success": True, **times, "total_memories": len(found), "format": args["format"]}
-    details = args["include_metadata"]
-    if args["format"] == "json":
-        keys = (*shapes.LISTED, "content", "path") if details else ("content", "path", "trusted")
-        shown = [shapes.only(shapes.memory(entry, body=True), keys) for entry in found]
-        taken, left_out = shapes.bounded(shown, DOCUMENT_TOKENS)
-        return {**about, "memories": taken} | ({"left_out": left_out} if left_out else {})
-    markdown = args["format"] == "markdown"
-    head = f"{'# ' if markdown else ''}Memories from {times['start_time']} to {times['end_time']}: {len(found)}\n\n"
-    text = head + sessions.document(found, args["group_by"], markdown=markdown, details=details)
-    whole = DOCUMENT_TOKENS * CHARACTERS_PER_TOKEN
-    return Document(cut(text, whole, "\n\n… cut; ask for a shorter window."), {**about, "truncated": len(text) > whole})
-
-
-def _window(args: Json) -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
-    if "start_timestamp" in args or "end_timestamp" in args:
-        try:
-            start = datetime.fromtimestamp(args.get("start_timestamp", 0) / 1000, UTC)
-            end = datetime.fromtimestamp(args["end_timestamp"] / 1000, UTC) if "end_timestamp" in args else now
-        except (OverflowError, ValueError, OSError) as error:
-            raise Invalid("A timestamp is in milliseconds since 1970, up to the year 9999.") from error
-        if end < start:
-            raise Invalid("end_timestamp lies before start_timestamp.")
-        return start, end
-    minutes = args["hours"] * 60 if "hours" in args else args.get("minutes", 60)
-    return now - timedelta(minutes=minutes), now + timedelta(seconds=1)
-
-
-def _instant(when: datetime) -> str:
-    return format_time(when)
-
-
-Handler = Callable[["Client", Json], "Json | Document"]
-
-HANDLERS: dict[str, Handler] = {
+HANDLERS = {
     handler.__name__: handler
     for handler in (
         store_memory, store_batch_memories, update_memory, delete_memory, search_memories, get_memory, list_memories,
-        move_memory, memory_status, recall_relevant_context, auto_session_start, quick_store_decision,
-        organize_session, summarize_session, get_time_window_context, convert_to_global, convert_to_workspace,
+        move_memory, memory_status, quick_store_decision, convert_to_global, convert_to_workspace,
     )
 }  # fmt: skip
-"""Tool to what it does."""
+"""Tool to what it does; those of `contexts` are beside."""
