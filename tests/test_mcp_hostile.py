@@ -17,10 +17,10 @@ import tantivy
 from mcp import MCPError
 
 from memfs.faces.mcp import schemas
+from memfs.faces.mcp.contexts import HANDLERS
 from memfs.faces.mcp.desk import Desk
 from memfs.faces.mcp.news import News
 from memfs.faces.mcp.server import MemoryServer
-from memfs.faces.mcp.contexts import HANDLERS
 from tests.serving import ERAS
 from tests.serving import LEGACY
 from tests.serving import MODERN
