@@ -35,9 +35,10 @@ format: $(READY) ## format the code and repair what lint can repair
 	@$(PY) -m ruff check --fix-only --quiet .
 	@$(PY) -m ruff format .
 
-bench: $(READY) ## measure speed with 10,000 memories
+bench: $(READY) ## measure speed with 10,000 memories, and across 50 projects
 	@$(PY) -m benchmarks.speed $(ARGS)
 	@$(PY) -m benchmarks.serving $(ARGS)
+	@$(PY) -m benchmarks.sharing $(filter --json,$(ARGS))
 
 bench-100k: $(READY) ## measure speed with 100,000 memories
 	@$(PY) -m benchmarks.speed --memories 100000 $(ARGS)

@@ -42,7 +42,7 @@ BUILDS, LARGE_BUILDS = 5, 2
 class Quiet:
     """Hints of one who watches and has seen nothing change."""
 
-    def take(self, store: Store) -> frozenset[str]:  # noqa: ARG002
+    def take(self, store: Store, since: float | None = None) -> frozenset[str]:  # noqa: ARG002
         """Return that nothing changed."""
         return frozenset()
 

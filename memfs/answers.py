@@ -22,7 +22,7 @@ class Entry(NamedTuple):
     """A memory where it lies: what it says, in which store, and the digest that a later write must show.
 
     Attributes:
-        trusted: Whether the text is the user's own (global, group, or a workspace that they trust).
+        trusted: Whether the text is the user's own: global, of a group, or in a project and vouched for.
     """
 
     memory: Memory
@@ -126,6 +126,7 @@ class StoreStatus(NamedTuple):
     """How a store of the view is doing; numbers are of files.
 
     Attributes:
+        untrusted: Memories whose text nobody vouches for.
         flaws: Everything that `doctor` would list, by path.
         seen_by: Who sees its memories, in words.
     """
@@ -133,7 +134,7 @@ class StoreStatus(NamedTuple):
     store: Store
     weight: float
     exists: bool
-    trusted: bool
+    untrusted: int
     files: int
     flaws: tuple[Flaw, ...]
     seen_by: str
@@ -143,13 +144,33 @@ class StoreStatus(NamedTuple):
         return len({flaw.path for flaw in self.flaws if flaw.state == state})
 
 
+class GuestStatus(NamedTuple):
+    """What is visible of another project's store.
+
+    Attributes:
+        channels: The patterns of which it shows what is in such a channel; None: it shows everything.
+        memories: How many it shows.
+    """
+
+    store: Store
+    weight: float
+    channels: tuple[str, ...] | None
+    memories: int
+
+
 class Status(NamedTuple):
-    """Where am I, what do I see, and is all well."""
+    """Where am I, what do I see, and is all well.
+
+    Attributes:
+        subscriptions: Patterns of the channels that are seen from here, in hybrid mode.
+    """
 
     workspace: Path
     mode: str
     mode_source: str
     stores: tuple[StoreStatus, ...]
+    guests: tuple[GuestStatus, ...]
+    subscriptions: tuple[str, ...]
     index_folder: Path
     index_bytes: int
     notes: tuple[str, ...]

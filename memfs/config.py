@@ -10,27 +10,26 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from typing import NamedTuple
-from typing import NoReturn
 
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
-from memfs.errors import StorageFailed
 
 MODES = ("isolated", "global", "hybrid")
-DEFAULT_WEIGHTS = {"workspace": 1.0, "group": 0.95, "global": 0.9}
+NAMED_MODE = ("--mode", "MEMFS_MODE", "WORKSPACE_MODE")
+"""What names the mode before all that config.toml says."""
+DEFAULT_WEIGHTS = {"workspace": 1.0, "group": 0.95, "global": 0.9, "project": 0.9, "channel": 0.9}
 GROUP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+CHANNEL_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+CHANNEL_PATTERN = re.compile(r"[a-z0-9*][a-z0-9._*-]{0,63}")
+"""What a workspace subscribes to: a channel's name, in which `*` stands for anything."""
+SESSION_NAMED_BY = ("MEMFS_SESSION", "CLAUDE_CODE_SESSION_ID")
+"""What names the agent's session in the environment, the first one before the second."""
+LAST_GOOD = "config.last-good.toml"
+"""In the state folder: config.toml as it could be read last."""
+MOST_TOKENS = 10_000
+"""That an agent can be told of at most; clients cut long before."""
 FORMAT_VERSION = 1
 """Of the memory format; a config.toml that names a higher one belongs to a newer memfs."""
-
-KEYS: Mapping[str, str] = {
-    "mode": "isolated, global or hybrid: what this machine's workspaces see and where saves go",
-    "weights.workspace": "factor of a workspace memory's score, above 0 up to 1 (default 1.0)",
-    "weights.group": "factor of a group memory's score (default 0.95)",
-    "weights.global": "factor of a global memory's score (default 0.9)",
-    "limits.regex_seconds": "how long a regular expression may look at memories (default 1.0)",
-    "limits.search_refresh_seconds": "how long a search brings the index up to date before it answers (default 5.0)",
-}
-"""The keys that `memfs config set` knows; beside them `[workspaces."/path"] mode` and `[groups.NAME] members`."""
 
 
 class Config(NamedTuple):
@@ -43,9 +42,16 @@ class Config(NamedTuple):
         workspace_modes: Mode by workspace path.
         weights: Factor of the score by kind of scope, in (0, 1].
         groups: Member folders by group name.
+        sharing: The groups whose members see each other's workspace memories.
+        names: What a workspace is called, by its path; others are called like their folder.
+        private: The workspaces whose memories are seen nowhere else, whatever they say.
+        channels: What each workspace subscribes to, by its path; every one to that of the empty path.
+        cross_project: Whether questions may be asked across projects.
+        session: The agent's session that this process works for; empty when it works for none.
         regex_seconds, search_refresh_seconds: Time limits.
+        context_tokens: What an agent is told of at most when its session begins.
         problems: What config.toml says that could not be taken, one sentence each.
-        broken: Why none of config.toml could be taken; empty when it could be read.
+        broken: Why config.toml cannot be read, so that what it said before holds; empty when it could.
     """
 
     home: Path
@@ -56,8 +62,15 @@ class Config(NamedTuple):
     workspace_modes: Mapping[str, str] = MappingProxyType({})
     weights: Mapping[str, float] = DEFAULT_WEIGHTS
     groups: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    sharing: frozenset[str] = frozenset()
+    names: Mapping[str, str] = MappingProxyType({})
+    private: frozenset[str] = frozenset()
+    channels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    cross_project: bool = False
+    session: str = ""
     regex_seconds: float = 1.0
     search_refresh_seconds: float = 5.0
+    context_tokens: int = 1_500
     problems: tuple[str, ...] = ()
     broken: str = ""
 
@@ -66,9 +79,18 @@ class Config(NamedTuple):
         """Where config.toml lies."""
         return self.home / "config.toml"
 
+    @property
+    def mode_is_named(self) -> bool:
+        """Whether the command line or the environment says which mode it is."""
+        return self.mode_source in NAMED_MODE
+
+    def subscriptions(self, workspace: Path) -> tuple[str, ...]:
+        """Return the patterns of the channels that *workspace* subscribes to."""
+        return tuple(dict.fromkeys((*self.channels.get("", ()), *self.channels.get(str(workspace), ()))))
+
     def mode_for(self, workspace: Path) -> tuple[str, str]:
         """Return the mode of *workspace*, and where it was set, in words."""
-        if self.mode_source.startswith(("--", "MEMFS_MODE", "WORKSPACE_MODE")):
+        if self.mode_is_named:
             return self.mode, self.mode_source
         own = self.workspace_modes.get(str(workspace))
         return (own, f'[workspaces."{workspace}"] in {self.path}') if own else (self.mode, self.mode_source)
@@ -78,7 +100,8 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
     """Return the settings of the environment *environ* (default: the process's) and the config.toml it leads to.
 
     Args:
-        environ: `MEMFS_HOME`, `MEMFS_CACHE`, `MEMFS_STATE`, `MEMFS_MODE`, `WORKSPACE_MODE`, `HOME` count.
+        environ: `MEMFS_HOME`, `MEMFS_CACHE`, `MEMFS_STATE`, `MEMFS_MODE`, `WORKSPACE_MODE`, `MEMFS_SESSION`,
+            `CLAUDE_CODE_SESSION_ID`, `HOME` count.
         mode: What the command line said, which comes before all.
 
     Raises:
@@ -87,13 +110,15 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
     """
     env = os.environ if environ is None else environ
     home = Path(env["MEMFS_HOME"]) if env.get("MEMFS_HOME") else _user_home(env) / ".memory"
-    cache, state = env.get("MEMFS_CACHE"), env.get("MEMFS_STATE")
+    cache, kept = env.get("MEMFS_CACHE"), env.get("MEMFS_STATE")
     given, source = mode, "--mode"
     if not given:
-        source = next((name for name in ("MEMFS_MODE", "WORKSPACE_MODE") if env.get(name)), "")
+        source = next((name for name in NAMED_MODE if env.get(name)), "")
         given = env.get(source) if source else None
-    said, problems = _read(home / "config.toml")
+    state = Path(kept).absolute() if kept else _platform("user_state_path", env)
+    said, problems = _read(home / "config.toml", state / LAST_GOOD)
     reader = _Reader(said, list(problems))
+    tables = reader.workspaces()
     general = reader.mode(said.get("mode"), "mode")
     if given and given.strip().lower() not in MODES:
         raise Invalid(f"{given!r} is no mode ({source}); the modes are {', '.join(MODES)}.")
@@ -102,114 +127,29 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
     return Config(
         home=home.absolute(),
         cache=Path(cache).absolute() if cache else _platform("user_cache_path", env),
-        state=Path(state).absolute() if state else _platform("user_state_path", env),
+        state=state,
         mode=settled,
         mode_source=source if given else f"mode in {home / 'config.toml'}" if general else "default",
-        workspace_modes=reader.workspace_modes(),
+        workspace_modes=reader.modes(tables),
         weights=reader.weights(),
         groups=reader.groups(),
+        sharing=reader.sharing(),
+        names=reader.names(tables),
+        private=reader.private(tables),
+        channels=reader.channels(tables),
+        cross_project=reader.flag(said, "cross_project", "cross_project"),
+        session=next((env[name] for name in SESSION_NAMED_BY if env.get(name)), ""),
         regex_seconds=reader.number(limits, "regex_seconds", 1.0),
         search_refresh_seconds=reader.number(limits, "search_refresh_seconds", 5.0),
+        context_tokens=int(reader.number(limits, "context_tokens", 1_500, MOST_TOKENS)),
         problems=tuple(reader.problems),
         broken=problems[0] if problems else "",
     )
 
 
-def set_value(config: Config, key: str, value: str, workspace: Path | None = None) -> None:
-    """Write one setting into config.toml, keeping its comments and order.
-
-    Args:
-        config: Says which file.
-        key: One of `KEYS`.
-        value: As typed; an empty text removes the setting.
-        workspace: Set `mode` for this workspace alone.
-
-    Raises:
-        Invalid: The key is unknown or not one workspace's to set, or the value does not fit it.
-        BadConfig: The file is broken, so nothing is written.
-        StorageFailed: It cannot be written.
-    """
-    import tomlkit
-
-    if key not in KEYS:
-        refuse_unknown(key)
-    if workspace and key != "mode":
-        raise Invalid(f"{key} holds for every workspace; only mode can be set for one.")
-    new: str | float = _checked(key, value) if value else value
-    try:
-        text = config.path.read_bytes().decode() if config.path.exists() else ""
-        document = tomlkit.parse(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadConfig(f"{config.path} cannot be read ({error}); mend it first, nothing was written.") from error
-    parts = ["workspaces", str(workspace), key] if workspace else key.split(".")
-    table: Any = document
-    for part in parts[:-1]:
-        if not value and part not in table:
-            return
-        table = table.setdefault(part, tomlkit.table())
-        if not isinstance(table, dict):
-            raise BadConfig(f"{config.path} has no table where `{part}` stands; mend it first, nothing was written.")
-    if value:
-        table[parts[-1]] = new
-    else:
-        table.pop(parts[-1], None)
-    _replace(config.path, tomlkit.dumps(document))
-
-
-def values(config: Config, workspace: Path) -> dict[str, str | float]:
-    """Return each setting of `KEYS` as it holds for *workspace*."""
-    weights = {f"weights.{kind}": weight for kind, weight in config.weights.items()}
-    limits = {
-        "limits.regex_seconds": config.regex_seconds,
-        "limits.search_refresh_seconds": config.search_refresh_seconds,
-    }
-    return {"mode": config.mode_for(workspace)[0], **weights, **limits}
-
-
-def refuse_unknown(key: str) -> NoReturn:
-    """Refuse the setting *key*, naming the near ones.
-
-    Raises:
-        Invalid: Always.
-    """
-    from difflib import get_close_matches
-
-    near = get_close_matches(key, KEYS, 2, 0.5)
-    meant = f" Did you mean {' or '.join(near)}?" if near else f" The settings are {', '.join(KEYS)}."
-    raise Invalid(f"There is no setting {key!r}.{meant}")
-
-
-def _checked(key: str, value: str) -> str | float:
-    if key == "mode":
-        if value.lower() not in MODES:
-            raise Invalid(f"{value!r} is no mode; the modes are {', '.join(MODES)}.")
-        return value.lower()
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
-    top = 1.0 if key.startswith("weights.") else 600.0
-    if not 0 < number <= top:
-        raise Invalid(f"{key} is a number above 0, at most {top:g}; {value!r} is not.")
-    return number
-
-
-def _replace(path: Path, text: str) -> None:
-    path = Path(os.path.realpath(path))  # a link into a folder of dotfiles stays one
-    temp = path.with_name(f".config-{os.urandom(4).hex()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temp.open("wb") as file:
-            if path.exists():
-                temp.chmod(path.stat().st_mode & 0o777)
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temp.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temp.unlink()
-        raise StorageFailed.of(error, path, "write") from error
+def folder_of(written: str) -> str:
+    """Return the folder that *written*, a path in config.toml, names: no `~` and no link in it."""
+    return os.path.realpath(os.path.expanduser(written))
 
 
 def _user_home(env: Mapping[str, str]) -> Path:
@@ -227,24 +167,46 @@ def _platform(which: str, env: Mapping[str, str]) -> Path:
     return path
 
 
-def _read(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _read(path: Path, last_good: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what config.toml says, or said when it could be read last, and why it cannot be read now."""
     try:
         raw = path.read_bytes()
+        said = _parsed(raw)
     except FileNotFoundError:
         return {}, ()
-    except OSError as error:
-        return {}, (f"{path} cannot be read ({os.strerror(error.errno or 0)}); the defaults hold.",)
-    import tomllib
-
-    try:
-        said = tomllib.loads(raw.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        return {}, (f"{path} is not valid TOML ({reason}); the defaults hold until it is mended.",)
+    except (OSError, ValueError) as error:
+        problem = f"is not valid TOML ({error})"
+        if isinstance(error, OSError):
+            problem = f"cannot be read ({os.strerror(error.errno or 0)})"
+        before = {}
+        with suppress(OSError, ValueError):
+            before = _parsed(last_good.read_bytes())
+        holds = "what it said before holds" if before else "the defaults hold"
+        return before, (f"{path} {problem}; {holds} until it is mended.",)
     version = said.get("format", FORMAT_VERSION)
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise BadConfig(f"{path} names format {version}, and this memfs knows {FORMAT_VERSION}; install a newer memfs.")
+    _keep(raw, last_good)
     return said, ()
+
+
+def _parsed(raw: bytes) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(raw.decode())
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _keep(raw: bytes, last_good: Path) -> None:
+    """Keep *raw* for when config.toml cannot be read; without a copy the defaults hold then."""
+    with suppress(OSError):
+        if not last_good.exists() or last_good.read_bytes() != raw:
+            last_good.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            temp = last_good.with_suffix(f".{os.urandom(4).hex()}")
+            temp.write_bytes(raw)
+            temp.replace(last_good)
 
 
 class _Reader:
@@ -278,10 +240,50 @@ class _Reader:
         table = self.table(self.said, "weights")
         return {kind: self.number(table, kind, default, 1.0) for kind, default in DEFAULT_WEIGHTS.items()}
 
-    def workspace_modes(self) -> dict[str, str]:
+    def flag(self, table: dict[str, Any], key: str, where: str) -> bool:
+        value = table.get(key, False)
+        if isinstance(value, bool):
+            return value
+        self.problems.append(f"config.toml: `{where}` is neither true nor false; false holds.")
+        return False
+
+    def words(self, table: dict[str, Any], key: str, where: str, shape: re.Pattern[str]) -> tuple[str, ...]:
+        value = table.get(key, [])
+        if isinstance(value, list) and all(isinstance(word, str) and shape.fullmatch(word) for word in value):
+            return tuple(value)
+        self.problems.append(f"config.toml: `{where}` is not a list of {key}; it is left out.")
+        return ()
+
+    def workspaces(self) -> dict[str, dict[str, Any]]:
+        """Return what is said of each workspace, by its path as it stands there."""
         tables = self.table(self.said, "workspaces")
-        found = {path: self.mode(self.table(tables, path).get("mode"), f'workspaces."{path}".mode') for path in tables}
-        return {os.path.realpath(path): mode for path, mode in found.items() if mode}
+        return {path: self.table(tables, path) for path in tables}
+
+    def modes(self, tables: dict[str, dict[str, Any]]) -> dict[str, str]:
+        found = {path: self.mode(table.get("mode"), f'workspaces."{path}".mode') for path, table in tables.items()}
+        return {folder_of(path): mode for path, mode in found.items() if mode}
+
+    def names(self, tables: dict[str, dict[str, Any]]) -> dict[str, str]:
+        found = {}
+        for path, table in tables.items():
+            name = table.get("name", "")
+            if not isinstance(name, str) or not (name == "" or GROUP_NAME.fullmatch(name)):
+                self.problems.append(f'config.toml: `workspaces."{path}".name` is no name (a-z 0-9 _ -).')
+            elif name:
+                found[folder_of(path)] = name
+        return found
+
+    def private(self, tables: dict[str, dict[str, Any]]) -> frozenset[str]:
+        where = 'workspaces."{}".private'
+        flags = {path: self.flag(table, "private", where.format(path)) for path, table in tables.items()}
+        return frozenset(folder_of(path) for path, private in flags.items() if private)
+
+    def channels(self, tables: dict[str, dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+        found = {"": self.words(self.said, "channels", "channels", CHANNEL_PATTERN)}
+        for path, table in tables.items():
+            patterns = self.words(table, "channels", f'workspaces."{path}".channels', CHANNEL_PATTERN)
+            found[folder_of(path)] = patterns
+        return {path: patterns for path, patterns in found.items() if patterns}
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         groups = {}
@@ -293,5 +295,18 @@ class _Reader:
             elif not isinstance(members, list) or not all(isinstance(member, str) for member in members):
                 self.problems.append(f"config.toml: groups.{name}.members is not a list of folders; it is left out.")
             else:
-                groups[name] = tuple(os.path.realpath(os.path.expanduser(member)) for member in members)
+                groups[name] = tuple(dict.fromkeys(map(folder_of, members)))
         return groups
+
+    def sharing(self) -> frozenset[str]:
+        """Return the groups that say `share = "members"`; what was said wrongly of one is told once, by `groups`."""
+        tables = self.said.get("groups", {})
+        if not isinstance(tables, dict):
+            return frozenset()
+        shares = {name: table.get("share", "store") for name, table in tables.items() if isinstance(table, dict)}
+        self.problems += [
+            f"config.toml: groups.{name}.share is neither members nor store; store holds."
+            for name, value in shares.items()
+            if value not in ("members", "store")
+        ]
+        return frozenset(name for name, value in shares.items() if value == "members" and GROUP_NAME.fullmatch(name))

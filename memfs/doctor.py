@@ -8,20 +8,24 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from memfs import credentials
 from memfs.answers import Entry
 from memfs.errors import MemfsError
 from memfs.workspace import Workspace
+
+BATCH = 256
+"""Files that are looked through between two words of how far that is."""
 
 
 class Finding(NamedTuple):
     """Something that is wrong.
 
     Attributes:
-        kind: `malformed`, `unreadable`, `conflict`, `value`, `twins`, `copy`, `leftover`, `config` or `index`.
+        kind: `malformed`, `unreadable`, `conflict`, `value`, `twins`, `copy`, `config`, `index` or `secret`.
         paths: The files it is about.
         line: In the first of them, 0 for the whole.
         sentence: What is wrong and what to do.
-        serious: Whether a memory cannot be used as it should.
+        serious: Whether a memory cannot be used as it should, or has a credential that git carries.
         fixed: What was done about it, empty when nothing was.
     """
 
@@ -45,7 +49,11 @@ class Report(NamedTuple):
 
 
 def examine(
-    workspace: Workspace, *, fix: bool = False, may_remove: Callable[[Entry], bool] = lambda _: False
+    workspace: Workspace,
+    *,
+    fix: bool = False,
+    may_remove: Callable[[Entry], bool] = lambda _: False,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:
     """Return what is wrong with the stores that *workspace* sees.
 
@@ -53,6 +61,7 @@ def examine(
         workspace: Whose view.
         fix: Give twins new ids, and finish moves that were cut off.
         may_remove: Asked before the copy of a memory that lies in two stores is removed from the farther one.
+        progress: Called with the number of files that were looked through for credentials, and of all.
     """
     if fix:
         workspace.journal.sweep()
@@ -64,7 +73,7 @@ def examine(
         findings.append(
             Finding("index", (), 0, f"{workspace.index.note}. Search works, but each process indexes anew.")
         )
-    return Report(tuple(findings))
+    return Report((*findings, *_secrets(workspace, progress)))
 
 
 def _files(workspace: Workspace) -> Iterator[Finding]:
@@ -79,6 +88,21 @@ def _files(workspace: Workspace) -> Iterator[Finding]:
             kind = "value" if flaw.state == "ok" else flaw.state
             sentence = f"{flaw.problem.reason}. {advice.get(flaw.state, '')}".rstrip()
             yield Finding(kind, (path,), flaw.problem.line, sentence, serious=flaw.state != "ok")
+
+
+def _secrets(workspace: Workspace, progress: Callable[[int, int], None]) -> Iterator[Finding]:
+    """Yield every line that seems to hold a credential; a file or store that cannot be read is told of by `_files`."""
+    files = []
+    for store in workspace.view.stores:
+        with suppress(MemfsError):
+            files += [(store, path) for path in sorted(store.scan().files)]
+    for number, (store, path) in enumerate(files, 1):
+        with suppress(MemfsError):
+            for line, kind in credentials.find_secrets(store.read(path).raw.decode("utf-8", "replace")):
+                sentence = f"It seems to hold a secret: {kind}. Take it out and revoke it; git keeps what it had."
+                yield Finding("secret", (store.absolute(path),), line, sentence, serious=store.scope == "workspace")
+        if number % BATCH == 0:
+            progress(number, len(files))
 
 
 def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], bool]) -> Iterator[Finding]:

@@ -163,7 +163,7 @@ class SecretFound(Refused):
     def __init__(self, findings: Sequence[str]) -> None:
         super().__init__(
             f"Nothing was saved: the text seems to hold a secret ({', '.join(findings)}). "
-            "Take it out, or say that it may be stored (--allow-secret)."
+            "Take it out, or say that it may be stored (--allow-secret; an agent: allow_secret, when the user said so)."
         )
         self.findings = tuple(findings)
 

@@ -1,25 +1,28 @@
-"""What happens to the memories of a view, by whom and where, told one memory at a time; for people who look on."""
+"""What happened to the memories of a view, by whom and where, told one memory at a time."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
+import hashlib
+from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from typing import NamedTuple
 
-from memfs.answers import Event
-from memfs.errors import MemfsError
-from memfs.memory import parse
+from memfs import trust
+from memfs.index import Change
+from memfs.index import Told
+from memfs.store import Store
+from memfs.undo import Entry as Version
 from memfs.workspace import Workspace
 
+BEGINNING = "none:0"
+"""A cursor before all that is known."""
 JUST_SECONDS = 30.0
-"""An entry of the undo journal that is older speaks of another change."""
+"""An entry of the undo journal that is older than a change speaks of another one."""
 
 What = Literal["added", "changed", "removed", "moved"]
 
@@ -37,9 +40,9 @@ class Happening(NamedTuple):
     Attributes:
         at: When it was noticed.
         what: `moved` is said of one that has left one place of the view for another.
-        memory_id: Its id; empty when it went before anybody read it.
+        trusted: Whether somebody vouches for what it says.
         by: `memfs`, or `other`: an editor, git or another program.
-        session: The session that the memory says it comes from, where memfs wrote it.
+        session: The agent's session that did it, where one did.
         came_from: Where one that moved lay before.
     """
 
@@ -48,110 +51,129 @@ class Happening(NamedTuple):
     memory_id: str
     title: str
     place: Place
+    trusted: bool
     by: Literal["memfs", "other"]
     session: str = ""
     came_from: Place | None = None
 
 
-class _Known(NamedTuple):
-    memory_id: str
-    title: str
-    digest: str
-    session: str
+class Feed(NamedTuple):
+    """What happened since a cursor.
+
+    Attributes:
+        cursor: Where to go on.
+        whole: Whether all of it is known; not after the cache was lost.
+    """
+
+    happenings: tuple[Happening, ...]
+    cursor: str
+    whole: bool
 
 
 _File = tuple[str, str]
 """A store's key and a path in it."""
 
 
-class Feed:
-    """Turns what a workspace's listeners are told into what happened to its memories.
+def since(here: Workspace, cursor: str) -> Feed:
+    """Return what happened in the view of *here* since *cursor*, oldest first; an empty one begins now.
 
-    A removed file cannot be asked what it was: the feed remembers what it has read.
+    The index has to be up to date with the stores. What was only touched is left out, and so is what came and went.
     """
+    place, _, view = cursor.partition("@")
+    news = here.index.news(place)
+    now = _view(here)
+    happenings = _happenings(here, _merged(here, news.changes))
+    # what is gone cannot be asked whether it was seen from here before the view became what it is
+    told = tuple(each for each in happenings if each.what != "removed" or view == now)
+    return Feed(told, f"{news.cursor}@{now}", news.whole)
 
-    def __init__(self, here: Workspace) -> None:
-        self._here = here
-        self._stores = {store.key: store for store in here.view.stores}
-        self._known: dict[_File, _Known] = {}
-        self._unread: deque[_File] = deque()
-        for store in here.view.stores:
-            with suppress(MemfsError):
-                self._unread.extend((store.key, path) for path in store.scan().files)
 
-    def remember(self, seconds: float) -> bool:
-        """Read on in what lay there in the beginning, for *seconds*; return whether there is more."""
-        deadline = time.monotonic() + seconds
-        while self._unread and time.monotonic() < deadline:
-            file = self._unread.popleft()
-            if file not in self._known and (known := self._read(file)) is not None:
-                self._known[file] = known
-        return bool(self._unread)
+def lately(here: Workspace, when: datetime) -> Feed:
+    """Return what happened in the view of *here* since *when*, as far as that is known; what is gone is left out."""
+    told = since(here, BEGINNING)
+    return told._replace(happenings=tuple(each for each in told.happenings if each.at >= when))
 
-    def tell(self, events: Sequence[Event]) -> Iterator[Happening]:
-        """Yield what *events*, which came about together, amount to.
 
-        What was only touched is left out, and so is what came and went.
-        """
-        existed: dict[_File, bool] = {}
-        for event in events:
-            for paths, was_there in zip(event.changes, (False, True, True), strict=True):
-                for path in paths:
-                    existed.setdefault((event.store.key, path), was_there)
-        before = {file: self._known.pop(file, None) for file in existed}
-        after = {file: known for file in existed if (known := self._read(file)) is not None}
-        self._known.update(after)
-        lost = {file: before[file] or _nameless(file) for file in existed if existed[file] and file not in after}
-        origins = {name: file for file, known in lost.items() for name in (known.digest, known.memory_id) if name}
-        for file, known in after.items():
-            old = before[file]
-            if existed[file]:
-                if old is None or old.digest != known.digest:
-                    yield self._happening("changed", file, known)
-                continue
-            origin = origins.get(known.memory_id) or origins.get(known.digest)
-            came_from = origin if origin and lost.pop(origin, None) else None
-            yield self._happening("moved" if came_from else "added", file, known, came_from)
-        for file, known in lost.items():
-            yield self._happening("removed", file, known)
+def _view(here: Workspace) -> str:
+    """Return what changes when the view of *here* shows other stores, or more or less of them."""
+    parts = sorted((part.store.key, part.channels or ()) for part in here.view.parts)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
-    def _happening(self, what: What, file: _File, known: _Known, came_from: _File | None = None) -> Happening:
-        ours = self._is_ours(came_from or file, None if what == "removed" else file, known)
-        return Happening(
-            datetime.now(UTC),
-            what,
-            known.memory_id,
-            known.title,
-            self._place(file),
-            "memfs" if ours else "other",
-            known.session if ours else "",
-            self._place(came_from) if came_from else None,
+
+def _merged(here: Workspace, changes: Iterable[Change]) -> Mapping[_File, Change]:
+    """Return what *changes* amount to for each file that the view of *here* shows, before or after."""
+    merged: dict[_File, Change] = {}
+    parts = {part.store.key: part for part in here.view.parts}
+    for change in changes:
+        if (part := parts.get(change.store)) is None:
+            continue
+        file = change.store, change.path
+        first = merged.pop(file, change)  # in the order of what came last
+        before, after = (
+            said if said is not None and part.shows(said.channels, said.digest) else None
+            for said in (first.before, change.after)
         )
+        merged[file] = change._replace(before=before, after=after)
+    return {file: each for file, each in merged.items() if _digest(each.before) != _digest(each.after)}
 
-    def _is_ours(self, before: _File, after: _File | None, known: _Known) -> bool:
-        """Return whether the undo journal has just recorded that the memory went from one file to the other."""
-        new = (str(self._stores[after[0]].root), after[1], known.digest) if after else ("", "", "")
-        for entry in self._here.journal.entries(self._stores[before[0]], known.memory_id) if known.memory_id else ():
-            if entry.at < time.time() - JUST_SECONDS:
+
+def _happenings(here: Workspace, changes: Mapping[_File, Change]) -> Iterator[Happening]:
+    lost = {file: each.before for file, each in changes.items() if each.before and not each.after}
+    origins = {name: file for file, said in lost.items() for name in (said.digest, said.memory_id)}
+    moved: set[_File] = set()
+    told: list[tuple[Change, _File | None]] = []
+    for change in changes.values():
+        origin = None
+        if change.after and not change.before:
+            origin = origins.get(change.after.memory_id) or origins.get(change.after.digest)
+            origin = None if origin in moved else origin
+            moved |= {origin} if origin else set()
+        told.append((change, origin))
+    for change, origin in told:
+        if (change.store, change.path) not in moved:
+            yield _happening(here, change, changes[origin] if origin else None)
+
+
+def _happening(here: Workspace, change: Change, origin: Change | None) -> Happening:
+    said = change.after or change.before
+    assert said is not None  # noqa: S101  (`_merged` leaves nothing else)
+    what: What = "moved" if origin else "changed" if change.before and change.after else "added"
+    stores = {store.key: store for store in here.view.stores}
+    store = stores[change.store]
+    before = origin or change
+    done = _done(here, before, store, change)
+    return Happening(
+        datetime.fromtimestamp(change.at / 1000, UTC),
+        "removed" if change.after is None else what,
+        said.memory_id,
+        said.title,
+        Place(store.scope, store.absolute(change.path)),
+        _vouched(here, store, said),
+        "memfs" if done else "other",
+        (done.session or (said.session if done.verb == "save" else "")) if done else "",
+        Place(stores[origin.store].scope, stores[origin.store].absolute(origin.path)) if origin else None,
+    )
+
+
+def _done(here: Workspace, before: Change, store: Store, change: Change) -> Version | None:
+    """Return the entry of the undo journal by which memfs did *change* to what was *before*, if it did."""
+    said = change.after or change.before
+    since = change.at / 1000 - JUST_SECONDS
+    for origin in here.view.stores if said else ():  # it is kept with the store that a memory was moved from
+        for entry in here.journal.entries(origin, said.memory_id):
+            if entry.at < since:
                 break
-            if (entry.path, entry.new_root, entry.new_path, entry.digest) == (before[1], *new):
-                return True
-        return False
-
-    def _read(self, file: _File) -> _Known | None:
-        key, path = file
-        try:
-            read = self._stores[key].read(path)
-        except MemfsError:
-            return None
-        memory = parse(read.raw, path)
-        return _Known(memory.id, memory.title, read.digest, memory.session)
-
-    def _place(self, file: _File) -> Place:
-        store = self._stores[file[0]]
-        return Place(store.scope, store.absolute(file[1]))
+            left = change.after is None and entry.path == before.path and entry.new_root != str(store.root)
+            came = change.after is not None and entry.digest == change.after.digest and entry.new_path == change.path
+            if (left and entry.root == str(store.root)) or (came and entry.new_root == str(store.root)):
+                return entry
+    return None
 
 
-def _nameless(file: _File) -> _Known:
-    """Return what is known of a file that went before anybody read it: what it was called."""
-    return _Known("", file[1].rpartition("/")[2], "", "")
+def _vouched(here: Workspace, store: Store, said: Told) -> bool:
+    is_project = store.scope == "workspace" or store.scope.startswith("project:")
+    return not is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest)
+
+
+def _digest(said: Told | None) -> str:
+    return said.digest if said else ""

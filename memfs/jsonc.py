@@ -6,8 +6,8 @@ import json
 import re
 from typing import NamedTuple
 
-Place = tuple[str, ...]
-"""Keys from the outermost object inwards."""
+Place = tuple[str | int, ...]
+"""Keys of objects and indices of arrays, from the outermost object inwards."""
 
 COMMENT = re.compile(r'"(?:[^"\\]|\\.)*+"|//[^\n\r]*|/\*.*?\*/', re.DOTALL)
 TRAILING_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+"|,(?=[ \t\r\n]*[}\]])', re.DOTALL)
@@ -16,7 +16,9 @@ BLANK = " \t\r\n\ufeff"
 
 
 class _Member(NamedTuple):
-    key: str
+    """A member of an object, or, with its index for a key, an element of an array."""
+
+    key: str | int
     start: int
     value: int
     end: int
@@ -41,11 +43,12 @@ def load(text: str, *, comments: bool = True, commas: bool = True) -> object:
 
 
 def put(text: str, place: Place, value: object) -> str:
-    """Return *text* with *value* at *place*, in objects made as needed, laid out as their neighbours are.
+    """Return *text* with *value* at *place*, in objects and arrays made as needed, laid out as their neighbours are.
 
     Args:
         text: What `load` takes.
-        place: At least one key. Of keys that stand twice the last one counts, as for every parser.
+        place: At least one key. Of keys that stand twice the last one counts, as for every parser. An index that an
+            array does not have yet is its next one.
         value: What JSON can say.
     """
     if not _without(COMMENT, text).strip(BLANK):
@@ -57,7 +60,7 @@ def put(text: str, place: Place, value: object) -> str:
         member = next((each for each in reversed(found) if each.key == key), None)
         if member is None:
             for inner in reversed(place[depth + 1 :]):
-                value = {inner: value}
+                value = [value] if isinstance(inner, int) else {inner: value}
             return _insert(text, (at, close), found, key, value)
         at = member.value
     return f"{text[: member.value]}{_dump(value)}{text[member.end :]}" if member else text
@@ -79,7 +82,7 @@ def cut(text: str, place: Place) -> str:
         start = begin  # a comment ends there, and would swallow what follows
     before = found[index - 1].comma if index and comma < 0 else -1
     head = text[:start] if before < 0 else text[:before] + text[before + 1 : start]
-    empty = bare[start - 1] == "{" and rest.lstrip(BLANK).startswith("}")
+    empty = bare[start - 1] in "[{" and rest.lstrip(BLANK).startswith(("]", "}"))
     return head + (rest.lstrip(BLANK) if empty else rest)
 
 
@@ -109,22 +112,24 @@ def _end(bare: str, at: int) -> int:
 
 
 def _members(bare: str, at: int) -> tuple[list[_Member], int]:
-    """Return the members of the object that begins at *at*, and where its closing brace is."""
-    found = []
+    """Return the members of the object or array that begins at *at*, and where its closing bracket is."""
+    found: list[_Member] = []
+    keyed = bare[at] == "{"
     at = _skip(bare, at + 1)
-    while bare[at] != "}":
+    while bare[at] not in "]}":
         end = _end(bare, at)
-        value = _skip(bare, _skip(bare, end) + 1)
+        key = json.loads(bare[at:end]) if keyed else len(found)
+        value = _skip(bare, _skip(bare, end) + 1) if keyed else at
         stop = _end(bare, value)
         comma = _skip(bare, stop)
         has = bare[comma] == ","
-        found.append(_Member(json.loads(bare[at:end]), at, value, stop, comma if has else -1))
+        found.append(_Member(key, at, value, stop, comma if has else -1))
         at = _skip(bare, comma + 1) if has else comma
     return found, at
 
 
-def _insert(text: str, span: tuple[int, int], found: list[_Member], key: str, value: object) -> str:
-    """Return *text* with one more member in the object of *span*, after the others and their comments."""
+def _insert(text: str, span: tuple[int, int], found: list[_Member], key: str | int, value: object) -> str:
+    """Return *text* with one more member in the object or array of *span*, after the others and their comments."""
     at, close = span
     newline = "\r\n" if "\r\n" in text else "\n"
     spread = "\n" in text[at:close] if found else "\n" in text.strip(BLANK) or not text[:at].strip(BLANK)
@@ -133,7 +138,8 @@ def _insert(text: str, span: tuple[int, int], found: list[_Member], key: str, va
     unit = outer[1] if outer else "  "
     lead = _indent(text, found[-1].start) if found else ""
     lead = lead if lead != base and lead.startswith(base) else base + unit
-    body = f"{_dump(key)}: {_dump(value, newline + lead, unit) if spread else _dump(value)}"
+    body = _dump(value, newline + lead, unit) if spread else _dump(value)
+    body = f"{_dump(key)}: {body}" if text[at] == "{" else body
     last = len(text[:close].rstrip(BLANK))
     end = found[-1].end if found else last
     comma = bool(found) and found[-1].comma >= 0
@@ -149,9 +155,14 @@ def _indent(text: str, at: int) -> str:
 
 
 def _dump(value: object, start: str = "", unit: str = "") -> str:
-    """Return *value* as JSON, on one line; with a *start* of lines, each member of an object on one of its own."""
-    if not isinstance(value, dict) or not value or not start:
-        return json.dumps(value, ensure_ascii=False)
+    """Return *value* as JSON, on one line; with a *start* of lines, on several.
+
+    Then each member of an object begins one, and each element of an array that holds objects.
+    """
     inner = start + unit
-    members = (f"{inner}{_dump(key)}: {_dump(each, inner, unit)}" for key, each in value.items())
-    return f"{{{','.join(members)}{start}}}"
+    if start and isinstance(value, dict) and value:
+        members = (f"{inner}{_dump(key)}: {_dump(each, inner, unit)}" for key, each in value.items())
+        return f"{{{','.join(members)}{start}}}"
+    if start and isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        return f"[{','.join(inner + _dump(each, inner, unit) for each in value)}{start}]"
+    return json.dumps(value, ensure_ascii=False)

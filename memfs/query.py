@@ -25,7 +25,7 @@ _TOKEN = re.compile(r'(?P<minus>(?:-(?!-))?)(?:(?P<key>[A-Za-z]+):)?(?:"(?P<quot
 _WORD = re.compile(r"[^\W_]+")
 _COMPARED = re.compile(r"(>=|<=|>|<|=)?(.+)")
 _RANGE = re.compile(r"(.+?)\.\.(.+)")
-_SCOPE = re.compile(r"workspace|global|group:.+")
+_SCOPE = re.compile(r"workspace|global|(?:group|project):.+")
 _LISTS = {"tag": "tags", "type": "types", "scope": "scopes", "channel": "channels", "category": "categories"}
 _TIMES = ("created", "updated")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +42,7 @@ class Filters(NamedTuple):
         created, updated: Bounds in milliseconds since the epoch.
         paths: Parts of the path, `*` and `?` as in a shell.
         expired: Whether memories past their `expires` count.
+        pinned: Only those that are.
     """
 
     tags: tuple[str, ...] = ()
@@ -54,6 +55,7 @@ class Filters(NamedTuple):
     created: Bounds = (None, None)
     updated: Bounds = (None, None)
     expired: bool = False
+    pinned: bool = False
 
 
 NO_FILTERS = Filters()
@@ -146,7 +148,7 @@ def parse(text: str, base: Filters = NO_FILTERS) -> Query:
 def _add_filter(filters: Filters, key: str, value: str, notes: list[str]) -> Filters | None:
     """Return *filters* with `key:value`, or None when that is no filter."""
     if key == "scope" and not _SCOPE.fullmatch(value):
-        notes.append(f"scope:{value[:40]} is no filter (the scopes are workspace, global and group:NAME).")
+        notes.append(f"scope:{value[:40]} is no filter (the scopes are workspace, global, group:NAME, project:NAME).")
         return None
     if key in _LISTS and value.strip():
         field = _LISTS[key]

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from collections.abc import Mapping
 from typing import NamedTuple
 
 K1 = 1.2
 """BM25's saturation, Tantivy's own: a term's weight is at most (K1 + 1) × its idf."""
+
+
+class Within(NamedTuple):
+    """Where a question is asked: the key of a store, the factor of its scores, and the channels that are seen.
+
+    Attributes:
+        channels: Patterns, lower-case, in which `*` stands for anything; None: everything is seen.
+        digests: Only texts with one of these are seen; None: all are.
+    """
+
+    store: str
+    weight: float = 1.0
+    channels: tuple[str, ...] | None = None
+    digests: frozenset[str] | None = None
 
 
 class Found(NamedTuple):
@@ -54,9 +67,9 @@ def order(found: Iterable[Found], limit: int) -> list[Found]:
     return sorted(found, key=lambda hit: (-hit.score, -hit.created, hit.store, hit.path))[:limit]
 
 
-def weight_classes(weights: Mapping[str, float]) -> dict[float, list[str]]:
-    """Return store keys by weight: stores of one weight are asked at once, and none pushes another's hits out."""
-    classes: dict[float, list[str]] = {}
-    for key, weight in weights.items():
-        classes.setdefault(weight, []).append(key)
+def weight_classes(places: Iterable[Within]) -> dict[float, list[Within]]:
+    """Return *places* by weight: stores of one weight are asked at once, and none pushes another's hits out."""
+    classes: dict[float, list[Within]] = {}
+    for place in places:
+        classes.setdefault(place.weight, []).append(place)
     return classes

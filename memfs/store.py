@@ -99,6 +99,10 @@ class Store:
         """Return where *path* lies in the file system."""
         return self.root / path
 
+    def is_there(self) -> bool:
+        """Return whether there is such a folder; a link in its place is none."""
+        return self.root.is_dir() and not self.root.is_symlink()
+
     def scan(self) -> Scan:
         """Return every memory file below the root, without opening any: about 4 µs a file.
 
@@ -467,7 +471,7 @@ class Store:
 
 
 def flock(fd: int, seconds: float, sentence: str) -> None:
-    """Take the exclusive lock of the open folder *fd*, which its closing gives back.
+    """Take the exclusive lock of the open folder or file *fd*, which its closing gives back.
 
     Raises:
         Busy: It could not be had within *seconds*; *sentence* says of what.

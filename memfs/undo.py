@@ -46,6 +46,7 @@ class Entry(NamedTuple):
         digest: Of the bytes after; empty when the file was removed.
         at: Seconds since the epoch.
         workspace: The folder of the workspace from which it was done.
+        session: The agent's session that did it; empty when none did.
     """
 
     version: str
@@ -59,6 +60,7 @@ class Entry(NamedTuple):
     digest: str
     at: float
     workspace: str = ""
+    session: str = ""
 
 
 class Journal:

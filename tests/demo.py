@@ -73,11 +73,26 @@ class Agent:
 
     def __init__(self, story: Story, folder: Path) -> None:
         self.name = folder.name
+        self.story = story
+        self.folder = folder
+        self.session = f"session-of-{folder.name}"
+        env = {**story.env, "CLAUDE_CODE_SESSION_ID": self.session}
         self.client = Client(
-            StdioServerParameters(
-                command=sys.executable, args=["-m", "memfs", "serve"], env=dict(story.env), cwd=str(folder)
-            )
+            StdioServerParameters(command=sys.executable, args=["-m", "memfs", "serve"], env=env, cwd=str(folder))
         )
+
+    def hears(self, event: str, prompt: str = "") -> str:
+        """Run the hook that the agent's client runs at *event*, show what is put before the agent, and return it."""
+        said = {"session_id": self.session, "cwd": str(self.folder), "source": "startup", "prompt": prompt}
+        done = subprocess.run(
+            [sys.executable, "-m", "memfs", "hook", event],
+            cwd=self.folder, env=self.story.env, input=json.dumps(said), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        answer = json.loads(done.stdout)["hookSpecificOutput"]["additionalContext"] if done.stdout else ""
+        print(f"  {self.name}'s agent, {event}{f' “{prompt}”' if prompt else ''}, is told:")
+        for line in answer.splitlines() or ["nothing"]:
+            print(f"      {line}")
+        return str(answer)
 
     async def __aenter__(self) -> Self:
         await self.client.__aenter__()
@@ -125,6 +140,43 @@ async def meet(story: Story, shop: Path, blog: Path) -> None:
         story.holds("the other agent's session was told of the edit", true=True)
         found = await other.call("search_memories", query="present tense")
         story.holds("and its next search has it", true="present" in str(found["results"][0]))
+
+
+async def share(story: Story, shop: Path, app: Path, blog: Path) -> None:
+    """Two agents in two projects of one group, a third outside it, side by side: who hears of what, and when."""
+    async with Agent(story, shop) as one, Agent(story, app) as other, Agent(story, blog) as outside:
+        for agent in (one, other, outside):
+            agent.hears("session-start")
+        await one.call("store_memory", content="Prices in the API are integers of cents.", scope="group:store")
+        told = [agent.hears("user-prompt-submit", "ok, go on") for agent in (one, other, outside)]
+        story.holds("at its next prompt the other member's agent hears of it", true="integers of cents" in told[1])
+        story.holds("the agent that saved it is told nothing, nor is the one outside", true=told[0] == told[2] == "")
+        story.memfs(blog, "channel", "subscribe", "api-*")
+        text = "The API answers errors as problem+json."
+        await one.call("store_memory", content=text, channels=["api-errors"])
+        told = [agent.hears("user-prompt-submit", "go on") for agent in (other, outside)]
+        story.holds("a channel is heard by who subscribed, and by nobody else", true="problem+json" in told[1])
+        story.holds("the group shares its own store, not what its members keep", true=told[0] == "")
+        story.memfs(shop, "why", "--session", "--id", other.session)
+
+
+def tell_of_sharing(story: Story, shop: Path, blog: Path) -> None:
+    """Tell of what is shared on purpose."""
+    story.chapter("7. Shared on purpose: a group, a channel, and agents that hear of each other")
+    app = shop.parent / "app"
+    app.mkdir()
+    story.memfs(shop, "config", "set", "mode", "hybrid")
+    story.memfs(shop, "group", "create", "store")
+    for folder in (shop, app):
+        story.memfs(folder, "group", "add", "store")
+    anyio.run(share, story, shop, app, blog)
+
+    story.chapter("8. A question across projects, once it is switched on")
+    story.memfs(blog, "search", "--all", "problem json errors")
+    story.memfs(blog, "config", "set", "cross_project", "true")
+    story.memfs(blog, "search", "--all", "problem json errors")
+    across = story.ask(blog, "search", "--all", "problem", "json")["hits"]
+    story.holds("the hit names its project", true=across[0]["scope"] == "project:shop")
 
 
 def tell(home: Path) -> None:
@@ -175,7 +227,9 @@ def tell(home: Path) -> None:
     story.chapter("6. Two agents at work in two projects, and an editor beside them")
     anyio.run(meet, story, shop, blog)
 
-    story.chapter("7. memfs's own decisions are memories too")
+    tell_of_sharing(story, shop, blog)
+
+    story.chapter("9. memfs's own decisions are memories too")
     copy = home / "memfs"
     copy.mkdir()
     (copy / ".memory").mkdir()

@@ -22,15 +22,19 @@ SOURCES = {
 
 LAYERS = (
     ("memfs", "memfs.errors"),
-    ("memfs.values", "memfs.changes", "memfs.words", "memfs.rank", "memfs.pack", "memfs.jsonc"),
+    ("memfs.values", "memfs.changes", "memfs.words", "memfs.rank", "memfs.pack", "memfs.jsonc", "memfs.toml"),
     ("memfs.untyped", "memfs.header"),
     ("memfs.memory",),
     ("memfs.query",),
-    ("memfs.config", "memfs.store", "memfs.seen", "memfs.trust", "memfs.clients"),
-    ("memfs.scope", "memfs.undo", "memfs.index"),
-    ("memfs.answers",),
+    ("memfs.recalled",),
+    ("memfs.lines", "memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
+    ("memfs.trust", "memfs.settings"),
+    ("memfs.projects",),
+    ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index"),
+    ("memfs.answers", "memfs.extras"),
     ("memfs.workspace",),
-    ("memfs.watch", "memfs.doctor", "memfs.feed", "memfs.sessions"),
+    ("memfs.watch", "memfs.doctor", "memfs.feed", "memfs.heard", "memfs.sessions", "memfs.sharing", "memfs.looking"),
+    ("memfs.brief",),
     ("memfs.faces",),
     ("memfs.__main__",),
 )
@@ -41,7 +45,7 @@ SIDEWAYS = {("memfs.header", "memfs.untyped")}
 
 INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.index": (
-        ("memfs.index.document", "memfs.index.question"),
+        ("memfs.index.document", "memfs.index.question", "memfs.index.record"),
         ("memfs.index.folder",),
         ("memfs.index",),
     ),
@@ -60,9 +64,9 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "memfs.faces": (
         ("memfs.faces",),
-        ("memfs.faces.render",),
+        ("memfs.faces.render", "memfs.faces.hooks"),
         ("memfs.faces.mcp.schemas", "memfs.faces.mcp.shapes", "memfs.faces.mcp.desk"),
-        ("memfs.faces.mcp.arguments", "memfs.faces.mcp.news", "memfs.faces.mcp.tools"),
+        ("memfs.faces.mcp.arguments", "memfs.faces.mcp.news", "memfs.faces.mcp.tools", "memfs.faces.mcp.changes"),
         ("memfs.faces.mcp.contexts", "memfs.faces.mcp.resources"),
         ("memfs.faces.mcp.prompts",),
         ("memfs.faces.mcp.server",),
@@ -75,7 +79,9 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
             "memfs.faces.cli.upkeep",
             "memfs.faces.cli.setup",
             "memfs.faces.cli.serve",
+            "memfs.faces.cli.sharing",
             "memfs.faces.cli.watch",
+            "memfs.faces.cli.hook",
         ),
         ("memfs.faces.cli",),
     ),
@@ -93,11 +99,11 @@ OWNERS = {
     "yaml": ("memfs.untyped",),
     "frontmatter": ("memfs.untyped",),
     "tomllib": ("memfs.config",),
-    "tomlkit": ("memfs.config", "memfs.clients"),
+    "tomlkit": ("memfs.settings", "memfs.toml"),
     "platformdirs": ("memfs.config",),
     "click": ("memfs.faces.cli",),
     "rich": ("memfs.faces.cli",),
-    "detect_secrets": ("memfs.trust",),
+    "detect_secrets": ("memfs.credentials",),
     "regex": ("memfs.workspace.finding",),
     "watchdog": ("memfs.watch",),
     "mcp": ("memfs.faces.mcp",),
@@ -111,6 +117,7 @@ OWNERS = {
 
 BROAD = {
     ("memfs.faces.cli", "run"): "the outermost line of a face",
+    ("memfs.faces.hooks", "run"): "the outermost line of a face, beyond which an agent would be held up",
     ("memfs.faces.mcp.news", "run"): "what one client did must not keep the news from the others",
     ("memfs.faces.mcp.desk", "guarded"): "the outermost line of a face, beyond which a server would end",
     ("memfs.index.folder", "tantivy_calls"): "a panic of Rust derives from BaseException",
@@ -128,7 +135,10 @@ PURE = (
     "memfs.pack",
     "memfs.header",
     "memfs.query",
+    "memfs.recalled",
     "memfs.untyped",
+    "memfs.jsonc",
+    "memfs.toml",
 )
 """Modules that touch no disk; `memory` makes random ids, and touches none either."""
 

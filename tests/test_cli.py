@@ -720,10 +720,10 @@ def test_trust_is_given_and_taken(world: World) -> None:
     assert "· untrusted" in memfs(world, "get", "abc").out
     assert as_json(world, "get", "abc")["trusted"] is False
     assert as_json(world, "search", "say")["hits"][0]["trusted"] is False
-    assert as_json(world, "trust") == {"workspace": str(world.folder()), "trusted": True}
+    assert as_json(world, "trust")["accepted"] == 1
     assert "untrusted" not in memfs(world, "get", "abc").out
     assert as_json(world, "list")["memories"][0]["trusted"] is True
-    assert as_json(world, "trust", "--revoke")["trusted"] is False
+    assert as_json(world, "untrust") == {"workspace": str(world.folder()), "trusted": False}
     assert "memfs trust" in memfs(world, "status").out
 
 
@@ -1013,6 +1013,13 @@ def test_nothing_of_a_memory_steers_a_terminal(world: World) -> None:
         assert not UNSAFE.search(programs.out + programs.err), command
         json.loads(programs.out or programs.err)
         assert "Traceback" not in shown.out + piped.err
+
+
+def test_what_breaks_lines_unseen_is_shown_by_its_number(world: World) -> None:
+    """A line ends where an editor ends it, on any system; a separator that no editor shows is not swallowed."""
+    put(world.folder(), "a.md", "---\nid: abc\n---\none\u2028two\x0cthree\r\nfour\n")
+
+    assert memfs(world, "get", "abc").out.endswith("\none\\u2028two\\u000cthree\nfour\n")
 
 
 def test_json_says_the_same_as_the_file(world: World) -> None:

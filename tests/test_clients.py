@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memfs import clients
+from memfs import foreign
 from memfs.clients import CLIENTS
 from memfs.clients import Client
-from memfs.clients import Wish
+from memfs.clients import Server
 from memfs.errors import Changed
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
@@ -35,13 +36,13 @@ JSONC = JSON.replace('"dark",', '"dark", // at night').replace("\t\t}\n", "\t\t}
 TOML = '# mine\nmodel = "o9" # best\n\n[mcp_servers.github]\ncommand = "gh"\n\n# tools\n[tools]\nweb = true\n'
 
 
-def wish_of(world: World, name: str, *, called: str = "memfs", command: tuple[str, ...] = COMMAND) -> Wish:
+def wish_of(world: World, name: str, *, called: str = "memfs", command: tuple[str, ...] = COMMAND) -> Server:
     """Return the wish for memfs in the user's settings of the client *name*."""
     client = CLIENTS[name]
-    return Wish(client, clients.path_of(client, None, world.environ, "linux"), called, command)
+    return Server(client, clients.path_of(client, None, world.environ, "linux"), called, command)
 
 
-def holding(wish: Wish, text: str) -> Wish:
+def holding(wish: Server, text: str) -> Server:
     """Put *text* into the file of *wish*."""
     wish.path.parent.mkdir(parents=True, exist_ok=True)
     wish.path.write_bytes(text.encode())
@@ -53,7 +54,7 @@ def sample(client: Client) -> str:
     return TOML if client.toml else (JSONC if client.comments else JSON).replace("KEY", client.key)
 
 
-def parsed(wish: Wish) -> dict[str, Any]:
+def parsed(wish: Server) -> dict[str, Any]:
     """Return the servers in the file of *wish*, as its client reads them."""
     text = wish.path.read_text()
     if wish.client.toml:
@@ -62,9 +63,9 @@ def parsed(wish: Wish) -> dict[str, Any]:
     return dict(json.loads(text)[wish.client.key])
 
 
-def set_up(wish: Wish, *, remove: bool = False) -> Path | None:
+def set_up(wish: Server, *, remove: bool = False) -> Path | None:
     """Carry *wish* out; return the backup."""
-    return clients.write(wish, clients.plan(wish, remove=remove), remove=remove)[1]
+    return foreign.write(wish, foreign.plan(wish, remove=remove), remove=remove)[1]
 
 
 every_client = pytest.mark.parametrize("name", CLIENTS)
@@ -180,11 +181,11 @@ def test_a_missing_file_is_made_and_goes_again(world: World, name: str) -> None:
     """With the entry alone, readable by its owner alone; taken out, nothing but the folder is left."""
     wish = wish_of(world, name)
 
-    assert clients.names_in(wish) == []
+    assert clients.names_in(wish.client, wish.path) == []
     assert set_up(wish) is None
 
     assert parsed(wish) == {"memfs": wish.entry}
-    assert clients.names_in(wish) == ["memfs"]
+    assert clients.names_in(wish.client, wish.path) == ["memfs"]
     assert stat.S_IMODE(wish.path.stat().st_mode) == 0o600
     assert ("type" in wish.entry) == (name in ("claude-code", "cursor", "vscode"))
     set_up(wish, remove=True)
@@ -216,13 +217,13 @@ def test_a_second_time_changes_nothing(world: World, name: str) -> None:
     set_up(wish)
     files, stamp = files_below(wish.path.parent), wish.path.stat()
 
-    assert clients.plan(wish).action == "unchanged"
+    assert foreign.plan(wish).action == "unchanged"
     assert set_up(wish) is None
 
     assert files_below(wish.path.parent) == files
     assert wish.path.stat() == stamp
     set_up(wish, remove=True)
-    assert clients.plan(wish, remove=True).action == "unchanged"
+    assert foreign.plan(wish, remove=True).action == "unchanged"
 
 
 @every_client
@@ -266,7 +267,7 @@ def test_of_an_entry_only_command_and_arguments_are_memfs(world: World, name: st
     )
     holding(wish, before)
 
-    change = clients.plan(wish)
+    change = foreign.plan(wish)
     set_up(wish)
 
     old = '"uvx"', '["memfs", "serve"]'
@@ -296,7 +297,7 @@ def test_the_entry_of_recall_is_taken_over_with_its_mode(world: World, name: str
     before = recall_entry(CLIENTS[name])
     wish = holding(wish_of(world, name, called="recall"), before)
 
-    change = clients.plan(wish)
+    change = foreign.plan(wish)
     backup = set_up(wish)
 
     kept = {"command": COMMAND[0], "args": ["serve"], "env": {"WORKSPACE_MODE": "hybrid"}, "startup_timeout_sec": 9}
@@ -309,11 +310,11 @@ def test_the_entry_of_recall_is_taken_over_with_its_mode(world: World, name: str
     assert "REDIS_URL" in diff
     assert SECRET not in diff
     assert "pw@h" not in diff
-    assert clients.plan(wish, remove=True).action == "restored"
+    assert foreign.plan(wish, remove=True).action == "restored"
     set_up(wish, remove=True)
     assert wish.path.read_text() == before
     with pytest.raises(Refused, match="does not start memfs"):
-        clients.plan(wish, remove=True)
+        foreign.plan(wish, remove=True)
 
 
 @every_client
@@ -323,7 +324,7 @@ def test_another_server_is_neither_replaced_nor_removed(world: World, name: str)
 
     for remove in (False, True):
         with pytest.raises(Refused, match="'github' in "):
-            clients.plan(wish, remove=remove)
+            foreign.plan(wish, remove=remove)
 
 
 def test_a_remote_entry_becomes_a_local_one(world: World) -> None:
@@ -378,7 +379,7 @@ def test_what_a_client_does_not_take_is_said(world: World, name: str, text: str,
     wish = holding(wish_of(world, name), text)
 
     with pytest.raises(Unwritable, match=reason):
-        clients.plan(wish)
+        foreign.plan(wish)
 
 
 @pytest.mark.parametrize(
@@ -394,7 +395,7 @@ def test_an_edit_that_would_do_something_else_is_not_done(world: World, name: st
     wish = holding(wish_of(world, name), text)
 
     with pytest.raises(Unwritable, match="written in a way that memfs does not edit"):
-        clients.plan(wish, remove=True)
+        foreign.plan(wish, remove=True)
 
 
 @pytest.mark.parametrize(
@@ -431,14 +432,14 @@ def test_toml_is_cut_and_its_comments_stay(world: World, before: str, after: str
 def test_toml_is_only_added_to(pieces: list[str]) -> None:
     """Whatever stands there stands there still, and cutting leaves it."""
     text = "".join(pieces)
-    wish = Wish(CLIENTS["codex"], Path("/nowhere"), "memfs", COMMAND)
+    wish = Server(CLIENTS["codex"], Path("/nowhere"), "memfs", COMMAND)
 
-    after = clients._with(text, wish)
+    after = wish.added(text)
 
     servers = tomllib.loads(text).get("mcp_servers", {})
     assert after.startswith(text)
     assert tomllib.loads(after) == tomllib.loads(text) | {"mcp_servers": servers | {"memfs": wish.entry}}
-    assert clients._with(after, wish) == after
+    assert wish.added(after) == after
 
 
 # ---- disk
@@ -484,22 +485,22 @@ def test_backups_are_numbered_and_never_overwritten(world: World) -> None:
 def test_what_a_client_wrote_meanwhile_is_not_lost(world: World) -> None:
     """A file that changed since the plan is planned anew; one that goes on changing is given up, unharmed."""
     wish = holding(wish_of(world, "claude-code"), '{\n  "a": 1\n}\n')
-    plan = clients.plan(wish)
+    plan = foreign.plan(wish)
     holding(wish, '{\n  "a": 2,\n  "b": 3\n}\n')
 
-    done, backup = clients.write(wish, plan)
+    done, backup = foreign.write(wish, plan)
 
     assert json.loads(wish.path.read_text()) == {"a": 2, "b": 3, "mcpServers": {"memfs": wish.entry}}
     assert done.before == b'{\n  "a": 2,\n  "b": 3\n}\n'
     assert backup
     assert backup.read_bytes() == done.before
     holding(wish, "{}")
-    stale = clients.plan(wish)
+    stale = foreign.plan(wish)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clients, "plan", lambda *_, **__: stale)
+        patch.setattr(foreign, "plan", lambda *_, **__: stale)
         holding(wish, '{"c": 1}')
         with pytest.raises(Changed, match="changed since it was read"):
-            clients.write(wish, stale)
+            foreign.write(wish, stale)
     assert wish.path.read_text() == '{"c": 1}'
     assert not [path for path in files_below(wish.path.parent) if path.endswith(".tmp")]
 
@@ -508,11 +509,12 @@ READ_ONLY = """
 import sys
 from pathlib import Path
 from memfs import clients
+from memfs import foreign
 from memfs.errors import StorageFailed
 for name in clients.CLIENTS:
-    wish = clients.Wish(clients.CLIENTS[name], Path(sys.argv[1], name), "memfs", ("memfs", "serve"))
+    wish = clients.Server(clients.CLIENTS[name], Path(sys.argv[1], name), "memfs", ("memfs", "serve"))
     try:
-        clients.write(wish, clients.plan(wish))
+        foreign.write(wish, foreign.plan(wish))
     except StorageFailed as error:
         print(error)
 """
@@ -547,9 +549,10 @@ def test_what_is_no_file_is_refused_with_a_sentence(world: World) -> None:
     other.path.parent.write_text("a file")
 
     for each in (wish, other):
-        for act in (clients.plan, clients.names_in):
-            with pytest.raises(StorageFailed, match="Could not read"):
-                act(each)
+        with pytest.raises(StorageFailed, match="Could not read"):
+            foreign.plan(each)
+        with pytest.raises(StorageFailed, match="Could not read"):
+            clients.names_in(each.client, each.path)
 
 
 @every_client
@@ -560,10 +563,10 @@ def test_no_text_makes_an_edit_fail_without_a_sentence(name: str, data: st.DataO
     pieces = ["{", "}", "[", "]", '"', ":", ",", "//", "/*", "*/", "\n", " ", "=", "#", ".", "1", "\\", "'", "\ufeff"]
     pieces += [client.key, f'"{client.key}"', '"memfs"', "memfs", '{"a": 1}']
     text = "".join(data.draw(st.lists(st.sampled_from(pieces), max_size=12)))
-    wish = Wish(client, Path("/nowhere"), "memfs", COMMAND)
+    wish = Server(client, Path("/nowhere"), "memfs", COMMAND)
 
     try:
-        after = clients._with(text, wish)
+        after = wish.added(text)
     except (ValueError, MemfsError, RecursionError):
         return
 

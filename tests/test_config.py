@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from memfs import config as configuration
 from memfs.config import DEFAULT_WEIGHTS
-from memfs.config import KEYS
 from memfs.config import load
-from memfs.config import set_value
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.errors import StorageFailed
+from memfs.settings import KEYS
+from memfs.settings import ONLY_OWN_KEYS
+from memfs.settings import set_value
+from memfs.settings import values
 from memfs.workspace import Workspace
 from tests.worlds import World
 from tests.worlds import files_below
@@ -217,7 +218,7 @@ def test_everything_that_can_be_set_is_read(world: World) -> None:
         '[groups.team]\nmembers = ["/a", "/b"]\n[groups.none]\n'
     )  # fmt: skip
 
-    assert config.weights == {"workspace": 1.0, "group": 0.5, "global": 1.0}
+    assert config.weights == DEFAULT_WEIGHTS | {"group": 0.5, "global": 1.0}
     assert (config.regex_seconds, config.search_refresh_seconds) == (2.0, 0.5)
     assert config.groups == {"team": ("/a", "/b"), "none": ()}
     assert config.problems == ()
@@ -373,7 +374,7 @@ def test_a_new_setting_joins_its_table(world: World) -> None:
     former = [line for line in COMMENTED.splitlines() if line]
     assert [line for line in config.path.read_text().splitlines() if line in former] == former
     after = world.config()
-    assert after.weights == {"workspace": 1.0, "group": 0.8, "global": 0.5}
+    assert after.weights == DEFAULT_WEIGHTS | {"group": 0.8, "global": 0.5}
     assert after.regex_seconds == 3.0
     assert after.mode_for(world.root / "a.b")[0] == "isolated"
     assert after.mode == "hybrid"
@@ -405,11 +406,17 @@ def test_the_first_setting_makes_the_file(world: World) -> None:
 @pytest.mark.parametrize("key", KEYS)
 def test_every_setting_can_be_set_and_read_back(world: World, key: str) -> None:
     """`values` shows what `set_value` wrote."""
-    value = "global" if key == "mode" else "0.25"
+    value = {
+        "mode": "global",
+        "cross_project": "true",
+        "private": "true",
+        "name": "shop",
+        "limits.context_tokens": "500",
+    }.get(key, "0.25")
 
-    set_value(world.config(), key, value)
+    set_value(world.config(), key, value, world.folder() if key in ONLY_OWN_KEYS else None)
 
-    assert str(configuration.values(world.config(), world.folder())[key]) == value
+    assert str(values(world.config(), world.folder())[key]).lower() == value
 
 
 @pytest.mark.parametrize(
@@ -422,6 +429,8 @@ def test_every_setting_can_be_set_and_read_back(world: World, key: str) -> None:
         ("weights.global", "nan"),
         ("weights.global", "much"),
         ("limits.regex_seconds", "601"),
+        ("limits.context_tokens", "0.5"),
+        ("limits.context_tokens", "10001"),
         ("limits.regex_seconds", "inf"),
     ],
 )
@@ -439,7 +448,7 @@ def test_only_the_mode_is_one_workspace_s_to_set(world: World) -> None:
     """What would never be read is not written."""
     config = world.config(COMMENTED)
 
-    with pytest.raises(Invalid, match="only mode"):
+    with pytest.raises(Invalid, match="only mode, name, private"):
         set_value(config, "weights.global", "0.5", world.folder())
 
     assert config.path.read_text() == COMMENTED
@@ -449,7 +458,7 @@ def test_an_unknown_setting_is_refused_with_a_near_one(world: World) -> None:
     """A typing error is named; something far off gets the list."""
     with pytest.raises(Invalid, match=r"Did you mean weights\.global"):
         set_value(world.config(), "weight.global", "0.5")
-    with pytest.raises(Invalid, match="The settings are mode, weights"):
+    with pytest.raises(Invalid, match="The settings are mode, cross_project"):
         set_value(world.config(), "xyzzy", "1")
 
 
@@ -509,8 +518,8 @@ def test_a_read_only_home_keeps_its_config(world: World) -> None:
     world.home.chmod(0o555)
     script = """
 from memfs.config import load
-from memfs.config import set_value
 from memfs.errors import StorageFailed
+from memfs.settings import set_value
 try:
     set_value(load(), "mode", "global")
 except StorageFailed as error:
@@ -532,3 +541,42 @@ def test_the_process_s_own_environment_is_read_by_default(world: World, monkeypa
 
     assert Workspace.open(world.folder()).view.mode == "hybrid"
     assert load().home == Path(os.environ["MEMFS_HOME"])
+
+
+# ---- the last good meaning
+
+
+def test_a_file_that_breaks_keeps_its_last_good_meaning(world: World) -> None:
+    """Reading goes on as before, and says so; without a good one before it the defaults hold."""
+    before = world.config('mode = "hybrid"\n[workspaces."/x"]\nprivate = true\n')
+
+    after = world.config("mode = \n")
+
+    assert (after.mode, after.private) == (before.mode, before.private) == ("hybrid", frozenset({"/x"}))
+    assert "what it said before holds" in after.broken
+    (world.state / "config.last-good.toml").unlink()
+    assert "the defaults hold" in world.config().broken
+    assert world.config().mode == "isolated"
+
+
+def test_nothing_is_written_while_the_file_is_broken(world: World) -> None:
+    """A save goes where config.toml says, which nobody can tell now; a mode that is named can be told."""
+    world.config('mode = "global"\n')
+    world.config("mode = \n")
+
+    with pytest.raises(BadConfig, match="Nothing was saved"):
+        world.open().save("A word.")
+    with pytest.raises(BadConfig, match="nothing was written"):
+        set_value(world.config(), "mode", "hybrid")
+    assert world.open(mode="isolated").save("A word.").entry.store.scope == "workspace"
+    world.config('mode = "hybrid"\n')
+    assert world.open().save("Another word.").entry.store.scope == "workspace"
+
+
+def test_a_newer_format_is_no_last_good_meaning(world: World) -> None:
+    """It is refused as a whole, and never kept."""
+    world.config('mode = "hybrid"\n')
+    with pytest.raises(BadConfig, match="newer memfs"):
+        world.config('format = 99\nmode = "global"\n')
+
+    assert world.config("mode = \n").mode == "hybrid"

@@ -28,6 +28,8 @@ MALFORMED = {
     "deep.md": (f"---\na: {'[' * 50_000}\n---\nown text\n", 2),
 }
 """File name to text, and the line that is to blame."""
+TOKEN = "ghp_" + "a1B2" * 9
+KEY = "-----BEGIN RSA " + "PRIVATE KEY-----"
 
 
 def put(folder: Path, name: str, text: str | bytes) -> Path:
@@ -42,7 +44,7 @@ def put(folder: Path, name: str, text: str | bytes) -> Path:
 def hybrid(world: World) -> Workspace:
     """Return a trusted workspace in hybrid mode."""
     world.config('mode = "hybrid"\n')
-    assert memfs(world, "trust").code == 0
+    assert memfs(world, "trust", "--always").code == 0
     return world.open()
 
 
@@ -263,6 +265,88 @@ def test_the_command_mends_and_tells(world: World) -> None:
     assert "mended: removed " in finished.out
     assert not (far(world) / "copy.md").exists()
     assert memfs(world, "doctor").out == "All is well.\n"
+
+
+def test_a_credential_that_is_there_is_named_by_kind_and_line_and_never_shown(hybrid: Workspace, world: World) -> None:
+    """In each store, however it came there, in header and text; what git carries is serious, the rest is told."""
+    hybrid.save(f"one\nuse {TOKEN}", {"title": "Meant"}, allow_secret=True)
+    pulled = put(near(world), "sub/pulled.md", f"---\ntags: [{TOKEN}]\n---\none\n{KEY}\n")
+    shared = put(far(world), "shared.md", f"one {TOKEN}\n")
+    before = files_below(world.home), files_below(near(world))
+
+    found = findings(hybrid, fix=True, yes=True)
+
+    own = hybrid.get("Meant").path
+    assert sorted((finding.kind, *finding.paths, finding.line, finding.serious) for finding in found) == sorted([
+        ("secret", own, own.read_text().splitlines().index(f"use {TOKEN}") + 1, True),
+        ("secret", pulled, 2, True),
+        ("secret", pulled, 5, True),
+        ("secret", shared, 1, False),
+    ])  # fmt: skip
+    assert {finding.sentence.split(".")[0] for finding in found} == {
+        "It seems to hold a secret: GitHub Token",
+        "It seems to hold a secret: Private Key",
+    }
+    assert not any(TOKEN in finding.sentence for finding in found)
+    assert (files_below(world.home), files_below(near(world))) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"---\na: [\n---\n{TOKEN}\n",
+        f"<<<<<<< a\n=======\n>>>>>>> b\n{TOKEN}\n",
+        b"caf\xe9\n\n\n" + b"ghp_" + b"a1B2" * 9,
+    ],
+    ids=["malformed", "conflict", "latin-1"],
+)
+def test_a_file_that_cannot_be_used_is_looked_through_for_credentials_too(
+    hybrid: Workspace, world: World, text: str | bytes
+) -> None:
+    """Git carries it like any other."""
+    path = put(near(world), "broken.md", text)
+
+    [secret] = [finding for finding in findings(hybrid) if finding.kind == "secret"]
+
+    assert (secret.paths, secret.line) == ((path,), 4)
+
+
+def test_a_credential_ends_the_command_with_its_exit_code(world: World) -> None:
+    """For people and programs, without the credential; 0 again when it was taken out, and in the global store alone."""
+    world.config('mode = "hybrid"\n')
+    path = put(near(world), "a.md", f"one\n{TOKEN}\n")
+
+    shown, listed = memfs(world, "doctor"), memfs(world, "doctor", "--json")
+    path.unlink()
+    put(far(world), "a.md", f"one\n{TOKEN}\n")
+    shared, strict = memfs(world, "doctor"), memfs(world, "doctor", "--strict")
+    put(far(world), "a.md", "one\n")
+
+    assert (shown.code, listed.code, shared.code, strict.code, memfs(world, "doctor").code) == (9, 9, 0, 9, 0)
+    assert f"secret  {path}:2\n" in shown.out
+    [finding] = listed.json["findings"]
+    assert (finding["kind"], finding["paths"], finding["line"]) == ("secret", [str(path)], 2)
+    assert "GitHub Token" in finding["sentence"]
+    assert TOKEN not in shown.out + shown.err + listed.out + listed.err + shared.out
+    assert "--allow-secret" in memfs(world, "doctor", "--help").out
+
+
+def test_who_waits_is_told_how_far_the_doctor_is(world: World) -> None:
+    """Once for each batch of files, of all files of the view; never in a small one."""
+    told: list[tuple[int, int]] = []
+    for number in range(doctor.BATCH - 1):
+        put(near(world), f"{number}.md", "one\n")
+
+    def examine() -> None:
+        doctor.examine(world.open(), progress=lambda done, every: told.append((done, every)))
+
+    examine()
+    assert told == []
+    put(near(world), "last.md", "one\n")
+    put(near(world), "more.md", "one\n")
+    examine()
+
+    assert told == [(doctor.BATCH, doctor.BATCH + 1)]
 
 
 def test_a_temporary_file_of_a_dead_writer_is_swept(world: World) -> None:

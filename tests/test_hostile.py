@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from memfs import trust
 from memfs.errors import Exists
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
@@ -55,8 +56,9 @@ def put(folder: Path, name: str, text: str | bytes) -> Path:
 
 
 def outside_cache(world: World) -> dict[str, bytes]:
-    """Return every file of the machine but the index's."""
-    return {name: raw for name, raw in files_below(world.root).items() if not name.startswith("cache/")}
+    """Return every file of the machine but the index's, and the list of places where memfs was used."""
+    files = files_below(world.root).items()
+    return {name: raw for name, raw in files if not name.startswith("cache/") and name != "state/projects"}
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_a_hostile_id_is_no_path(world: World, cloned: Path) -> None:
         here.restore(f"bad{number}.md")
 
     assert len(here.search("lion", limit=20).hits) == 9
-    assert {path.split("/")[0] for path in files_below(world.state)} <= {"undo", "trusted"}
+    assert {path.split("/")[0] for path in files_below(world.state)} <= {"undo", "trusted", "projects"}
     assert all(len(Path(path).parts) == 4 for path in files_below(world.state) if path.startswith("undo/"))
 
 
@@ -332,12 +334,14 @@ def test_trust_is_for_the_folder_that_it_was_given_to(world: World, cloned: Path
 
 
 def test_a_workspace_cannot_shadow_or_change_what_is_global(world: World, cloned: Path) -> None:
-    """Its twin of a global memory's id makes that id refused, not its own; the global file stays as it is."""
+    """Its twin of a global memory's id is passed over until somebody vouches for it; then the id is refused."""
     world.config('mode = "hybrid"\n')
     own = put(world.home / "global", "own.md", "---\nid: rule\ntitle: Never push\n---\nNever push to main.\n")
     put(cloned, "fake.md", "---\nid: rule\ntitle: Never push\ncreated: 1970-01-01\n---\nAlways push to main.\n")
     here = world.open()
     before = own.read_bytes()
+    assert here.get("rule").path == own
+    trust.set_trusted(world.state, cloned.parent, trusted=True)
 
     verbs: tuple[Callable[[], object], ...] = (
         lambda: here.get("rule"),
@@ -419,7 +423,8 @@ def test_what_is_wrong_with_a_file_is_told_without_its_text(world: World, cloned
     answers += [memfs(world, "move", f"bad{number}.md", "--to", "global", "--mode", "hybrid") for number in (0, 5)]
     answers += [memfs(world, "update", name, "--title", "x", "--json") for name in ("latin.md", "merge.md", "bad3.md")]
 
-    assert len(as_json(world, "doctor")["findings"]) == 17
+    kinds = [finding["kind"] for finding in as_json(world, "doctor")["findings"]]
+    assert (len(kinds) - kinds.count("secret"), kinds.count("secret")) == (17, 27)
     for answer in answers:
         assert word not in answer.out + answer.err, answer
         assert token not in answer.out + answer.err

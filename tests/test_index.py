@@ -21,6 +21,7 @@ from memfs.changes import GONE
 from memfs.changes import TICK_NS
 from memfs.index import Index
 from memfs.index.folder import NAME
+from memfs.rank import Within
 from memfs.store import Store
 from memfs.workspace import Workspace
 from tests.commands import as_json
@@ -396,11 +397,11 @@ def test_nothing_is_searched_without_a_store(world: World) -> None:
     here = world.open()
     here.search("note")
 
-    assert here.index.search({}, query.parse("note"), 10, NOW) == []
+    assert here.index.search([], query.parse("note"), 10, NOW) == []
     assert here.index.page([], query.parse(""), NOW) == ([], 0)
     assert here.index.find([], "id", "n0001") == []
     assert here.index.values([], "type") == {}
-    assert here.index.search({"0" * 16: 1.0}, query.parse("note"), 10, NOW) == []
+    assert here.index.search([Within("0" * 16)], query.parse("note"), 10, NOW) == []
 
 
 # ---- keeping up
@@ -447,7 +448,7 @@ def test_a_refresh_of_known_paths_looks_at_no_other(world: World) -> None:
     done = index.refresh(store, {"a.md": store.stamp("a.md"), "n0002.md": GONE}, partial=True)
 
     assert (done.changes.added, done.changes.removed) == (("a.md",), ("n0002.md",))
-    assert [hit.path for hit in index.search({store.key: 1.0}, query.parse("zebra"), 10, NOW)] == ["a.md"]
+    assert [hit.path for hit in index.search([Within(store.key)], query.parse("zebra"), 10, NOW)] == ["a.md"]
     assert "b.md" not in index.seen(store)
 
 
@@ -462,10 +463,10 @@ def test_a_refresh_that_runs_out_of_time_leaves_the_rest_pending_and_goes_on_lat
 
     assert 0 < first.pending < 200
     assert first.note
-    assert len(index.search({store.key: 1.0}, query.parse("note"), 1_000, NOW)) == 200 - first.pending
+    assert len(index.search([Within(store.key)], query.parse("note"), 1_000, NOW)) == 200 - first.pending
     rest = index.refresh(store, store.scan().files)
     assert len(rest.changes.added) == first.pending
-    assert len(index.search({store.key: 1.0}, query.parse("note"), 1_000, NOW)) == 200
+    assert len(index.search([Within(store.key)], query.parse("note"), 1_000, NOW)) == 200
 
 
 def test_two_stores_with_the_same_paths_stay_apart(world: World) -> None:
@@ -481,11 +482,11 @@ def test_two_stores_with_the_same_paths_stay_apart(world: World) -> None:
     index.refresh(stores[0], stores[0].scan().files)
 
     zebras = query.parse("zebra")
-    keys = {store.key: 1.0 for store in stores}
-    assert [hit.store for hit in index.search(keys, zebras, 10, NOW)] == [stores[1].key]
+    places = [Within(store.key) for store in stores]
+    assert [hit.store for hit in index.search(places, zebras, 10, NOW)] == [stores[1].key]
     index.rebuild(stores[1], {})
-    assert index.search(keys, zebras, 10, NOW) == []
-    assert [hit.store for hit in index.search(keys, query.parse("lion"), 10, NOW)] == [stores[0].key]
+    assert index.search(places, zebras, 10, NOW) == []
+    assert [hit.store for hit in index.search(places, query.parse("lion"), 10, NOW)] == [stores[0].key]
 
 
 def test_another_process_sees_each_commit_at_once(world: World) -> None:
@@ -500,7 +501,7 @@ def test_another_process_sees_each_commit_at_once(world: World) -> None:
     )
 
     store = here.view.stores[0]
-    assert len(here.index.search({store.key: 1.0}, query.parse("zebra"), 10, datetime.now(UTC))) == 1
+    assert len(here.index.search([Within(store.key)], query.parse("zebra"), 10, datetime.now(UTC))) == 1
 
 
 def test_many_single_saves_keep_the_index_small_and_right(world: World) -> None:

@@ -27,7 +27,10 @@ from tests.test_parity import stores
 from tests.worlds import World
 from tests.worlds import new_world
 
-ONLY_MCP = {"is_global", "timestamp", "success", "updated_at", "deleted_at", "workspace_id", "truncated", "characters"}
+ONLY_MCP = {
+    "is_global", "timestamp", "success", "updated_at", "deleted_at", "workspace_id", "truncated", "characters",
+    "project",
+}  # fmt: skip
 """Keys that recall's users expect beside what the other faces say; what they say is checked where it is meant."""
 
 FULL = """\
@@ -65,8 +68,8 @@ class Machines(NamedTuple):
 
 @pytest.fixture
 def machines(tmp_path: Path) -> Machines:
-    """Return three machines; on each the workspace is in hybrid mode and in a group."""
-    first = new_world(tmp_path / "command")
+    """Return three machines; on each the workspace is in hybrid mode and in a group, and beside another project."""
+    first = new_world(tmp_path / "command", MEMFS_SESSION="one")
     near = first.folder() / ".memory"
     put(near, "full.md", FULL)
     put(near, "a.md", "---\nid: abc\ntitle: T\ntype: decision\ntags: [ids]\ncreated: 2026-01-03\n---\nzebra\n")
@@ -75,13 +78,17 @@ def machines(tmp_path: Path) -> Machines:
     put(near, "t1.md", "---\nid: twin\ncreated: 2026-01-03\n---\none\n")
     put(near, "t2.md", "---\nid: twin\ncreated: 2026-01-04\n---\ntwo\n")
     put(first.home / "global", "g.md", "---\nid: glob\ntags: [x, ids]\ncreated: 2026-02-02\n---\nA global zebra.\n")
-    others = [World(tmp_path / name) for name in ("library", "server")]
+    put(first.folder("other") / ".memory", "far.md", "---\nid: far\ncreated: 2026-02-03\n---\nA zebra elsewhere.\n")
+    others = [World(tmp_path / name, first.extra) for name in ("library", "server")]
     for other in others:
         shutil.copytree(first.root, other.root, copy_function=shutil.copy2)
     for world in (first, *others):
         world.config(
-            f'mode = "hybrid"\n[weights]\nglobal = 0.5\n[groups.team]\nmembers = ["{world.trusted()}"]\n',
+            'mode = "hybrid"\ncross_project = true\n[weights]\nglobal = 0.5\n'
+            f'[groups.team]\nmembers = ["{world.trusted()}"]\n',
         )
+        for folder in (world.folder(), world.folder("other")):
+            world.open(folder)
     return Machines(first, *others)
 
 
@@ -191,6 +198,30 @@ READING: dict[str, Verb] = {
         ("search_memories", {"query": "giraffe"}),
         ("query", "hits"),
     ),
+    "search in a channel": Verb(
+        ("search", "zebra", "--channel", "backend"),
+        lambda here: render.results_json(here.search("zebra", filters=Filters(channels=("backend",)))),
+        ("search_memories", {"query": "zebra", "channels": ["backend"], "output_mode": "full"}),
+        ("query", "hits"),
+    ),
+    "search across projects": Verb(
+        ("search", "zebra", "--all"),
+        lambda here: render.results_json(here.across().search("zebra")),
+        ("search_all_projects", {"query": "zebra"}),
+        ("query", "hits"),
+    ),
+    "search in another project": Verb(
+        ("search", "zebra", "--project", "other"),
+        lambda here: render.results_json(here.across(["other"]).search("zebra")),
+        ("search_all_projects", {"query": "zebra", "projects": ["other"]}),
+        ("query", "hits"),
+    ),
+    "get from another project": Verb(
+        ("get", "far", "--project", "other"),
+        lambda here: render.entry_json(here.across(["other"]).get("far"), body=True),
+        ("get_memory", {"memory_id": "far", "project": "other"}),
+        (*MEMORY, "body", "trusted"),
+    ),
     "list": Verb(
         ("list",), lambda here: render.listing_json(here.list()), ("list_memories", {}), ("memories", "total")
     ),
@@ -234,6 +265,23 @@ WRITING: dict[str, Verb] = {
             here.save("A new zebra.", {"type": "information", "importance": "5"}, scope="global")
         ),
         ("store_memory", {"content": "A new zebra.", "is_global": True}),
+        MEMORY,
+    ),
+    "save into a group and a channel": Verb(
+        ("save", "A new zebra.", "--scope", "group:team", "--channel", "news", "--type", "todo", "--importance", "5"),
+        lambda here: render.done_json(
+            here.save("A new zebra.", {"type": "todo", "importance": "5", "channels": ["news"]}, scope="group:team")
+        ),
+        (
+            "store_memory",
+            {"content": "A new zebra.", "scope": "group:team", "channels": ["news"], "context_type": "todo"},
+        ),
+        MEMORY,
+    ),
+    "put into a channel": Verb(
+        ("update", "abc", "--channel", "api", "--channel", "news"),
+        lambda here: render.done_json(here.update("abc", {"channels": ["api", "news"]})),
+        ("update_memory", {"memory_id": "abc", "channels": ["api", "news"]}),
         MEMORY,
     ),
     "update": Verb(

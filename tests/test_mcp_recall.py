@@ -124,7 +124,7 @@ EVERYWHERE: tuple[Step, ...] = (
             "tags": [],
             "timestamp": MILLISECONDS,
             "is_global": bool,
-            "session_id": ABSENT,
+            "session_id": str,
             "category": ABSENT,
             "expires": ABSENT,
         },
@@ -520,7 +520,8 @@ HYBRID: tuple[Step, ...] = (
     Step(
         "convert_to_workspace",
         {"memory_id": "{far}", "workspace_id": "6vwtna"},
-        "'6vwtna' is no workspace that is known here: other, project. Name it by its absolute path.",
+        "'6vwtna' is no project that is known here. The projects are project, other. `memfs projects` lists them; "
+        "others are named by their absolute path.",
     ),
     Step(
         "convert_to_workspace",
@@ -530,7 +531,8 @@ HYBRID: tuple[Step, ...] = (
     Step(
         "convert_to_workspace",
         {"memory_id": "{far}", "workspace_id": "../other"},
-        "'../other' is no workspace that is known here: other, project. Name it by its absolute path.",
+        "'../other' is no project that is known here. Did you mean other? `memfs projects` lists them; "
+        "others are named by their absolute path.",
     ),
     Step(
         "convert_to_workspace",
@@ -591,7 +593,7 @@ def test_each_mode_does_what_its_table_says(recalled: World, mode: str) -> None:
 def test_every_tool_of_recall_is_among_the_recorded_calls() -> None:
     """A tool that is added, or a call that is dropped, is noticed."""
     recorded = {step.tool for step in (*EVERYWHERE, *ISOLATED, *GLOBAL, *HYBRID)}
-    ours = {"list_memories", "memory_status"}
+    ours = {"list_memories", "memory_status", "search_all_projects"}
     below = {"get_time_window_context"}
 
     assert recorded == {tool.name for tool in schemas.TOOLS} - ours - below

@@ -169,16 +169,18 @@ def test_every_schema_is_a_flat_object_that_takes_nothing_unknown(listing: Json)
 
 
 def test_every_tool_says_what_it_does_to_memories(listing: Json) -> None:
-    """Read-only, destructive, idempotent; none reaches out into the world."""
-    hints = {tool["name"]: tool["annotations"] for tool in listing["tools/list"]["tools"]}
+    """Read-only, destructive, idempotent; none reaches out into the world. What the protocol assumes is not said."""
+    assumed = {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True}
+    hints = {tool["name"]: assumed | tool["annotations"] for tool in listing["tools/list"]["tools"]}
     reading = {
-        "search_memories", "get_memory", "list_memories", "memory_status", "recall_relevant_context",
-        "auto_session_start", "get_time_window_context",
+        "search_memories", "search_all_projects", "get_memory", "list_memories", "memory_status",
+        "recall_relevant_context", "auto_session_start", "get_time_window_context",
     }  # fmt: skip
 
     assert {name for name, each in hints.items() if each["readOnlyHint"]} == reading
-    assert {name for name, each in hints.items() if each["destructiveHint"]} == {"update_memory", "delete_memory"}
-    assert {name for name, each in hints.items() if each["idempotentHint"]} == reading | {
+    changing = {name: each for name, each in hints.items() if name not in reading}
+    assert {name for name, each in changing.items() if each["destructiveHint"]} == {"update_memory", "delete_memory"}
+    assert {name for name, each in changing.items() if each["idempotentHint"]} == {
         "update_memory",
         "move_memory",
         "convert_to_global",

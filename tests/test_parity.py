@@ -223,5 +223,6 @@ def test_every_command_that_is_a_verb_has_its_pair() -> None:
     paired = {arguments[0] for commands, _ in VERBS.values() for arguments in commands}
 
     assert set(COMMANDS) - paired == {
-        "edit", "setup", "trust", "config", "path", "completion", "serve", "watch",
+        "edit", "setup", "trust", "untrust", "config", "path", "completion", "serve", "watch", "hook", "why",
+        "group", "channel", "projects",
     }  # fmt: skip

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from memfs.rank import K1
 from memfs.rank import Found
+from memfs.rank import Within
 from memfs.rank import bounded
 from memfs.rank import idf
 from memfs.rank import order
@@ -96,7 +97,7 @@ def test_idf_is_that_of_bm25() -> None:
 
 def test_stores_of_one_weight_are_one_class() -> None:
     """Two groups are asked at once, workspace and global each alone."""
-    classes = weight_classes({"w": 1.0, "g1": 0.95, "g2": 0.95, "all": 0.9})
+    near, one, two, far = Within("w"), Within("g1", 0.95), Within("g2", 0.95), Within("all", 0.9)
 
-    assert classes == {1.0: ["w"], 0.95: ["g1", "g2"], 0.9: ["all"]}
-    assert weight_classes({}) == {}
+    assert weight_classes([near, one, two, far]) == {1.0: [near], 0.95: [one, two], 0.9: [far]}
+    assert weight_classes([]) == {}

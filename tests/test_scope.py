@@ -261,7 +261,7 @@ def test_each_mode_shows_its_stores_nearest_first(world: World) -> None:
 
     def shown(mode: str) -> list[tuple[str, float]]:
         there = view(folder, world.config(mode=mode))
-        return [(store.scope, there.weights[store.key]) for store in there.stores]
+        return [(part.store.scope, part.weight) for part in there.parts]
 
     assert shown("isolated") == [("workspace", 1.0)]
     assert shown("global") == [("global", 0.9)]

@@ -1,4 +1,4 @@
-"""What a terminal never gets, what looks like a secret and what does not, and whose workspaces are trusted."""
+"""What a terminal never gets, and whose workspaces are trusted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,7 @@ from hypothesis import strategies as st
 
 from memfs.errors import MemfsError
 from memfs.errors import StorageFailed
-from memfs.memory import new_id
-from memfs.trust import _OVERLAP
-from memfs.trust import _PIECE
 from memfs.trust import TRUSTED
-from memfs.trust import _pieces
-from memfs.trust import find_secrets
 from memfs.trust import inert
 from memfs.trust import inert_json
 from memfs.trust import inert_line
@@ -93,104 +88,6 @@ def test_an_inert_line_is_one_line(text: str) -> None:
     assert len(shown.splitlines()) <= 1
     assert "\t" not in shown
     assert shown == inert(shown)
-
-
-# ---- secrets
-
-JWT = (
-    "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
-    ".SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
-)
-SECRETS = [
-    ("AWS Access Key", "AKIA" + "IOSFODNN7EXAMPLE"),
-    ("AWS Access Key", 'aws_secret_access_key = "' + "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY" + '"'),
-    ("Azure Storage Account access key", "AccountKey=" + "a" * 86 + "=="),
-    ("GitHub Token", "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"),
-    ("GitLab Token", "glpat-" + "abcdefghij0123456789"),
-    ("JSON Web Token", JWT),
-    ("OpenAI Token", "sk-" + "abcdefghijklmnopqrstT3BlbkFJabcdefghijklmnopqrst"),
-    ("Private Key", "-----BEGIN RSA " + "PRIVATE KEY-----"),
-    ("Private Key", "-----BEGIN OPENSSH " + "PRIVATE KEY-----"),
-    ("Private Key", "-----BEGIN " + "PRIVATE KEY-----"),
-    ("PyPI Token", "pypi-" + "AgEIcHlwaS5vcmcCJ" + "a" * 70),
-    ("SendGrid API Key", "SG." + "abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"),
-    ("Slack Token", "xoxb-" + "123456789012-1234567890123-abcdefghijklmnopqrstuvwx"),
-    ("Stripe Access Key", "sk_live_" + "abcdefghijklmnopqrstuvwx"),
-    ("Twilio API Key", "SK" + "0123456789abcdef" * 2),
-    ("Discord Bot Token", "MTk4NjIyNDgzNDcxOTI1MjQ4." + "Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"),
-]
-
-
-@pytest.mark.parametrize(("kind", "secret"), SECRETS, ids=[f"{kind}-{secret[:8]}" for kind, secret in SECRETS])
-def test_a_credential_is_found_by_kind_and_line_and_never_shown(kind: str, secret: str) -> None:
-    """73: each kind, in a sentence of its own on the third line; what is told does not hold it."""
-    found = find_secrets(f"---\ntitle: T\nthe key is {secret} and works\n---\nbody\n")
-
-    assert f"{kind} in line 3" in found
-    assert not any(secret in each for each in found)
-
-
-def test_every_credential_of_a_text_is_told() -> None:
-    """Two kinds on three lines are three findings; one kind twice on a line is one."""
-    text = f"{SECRETS[0][1]} {SECRETS[0][1]}\n\n{SECRETS[3][1]}\n{SECRETS[0][1]}"
-
-    assert sorted(find_secrets(text)) == [
-        "AWS Access Key in line 1",
-        "AWS Access Key in line 4",
-        "GitHub Token in line 3",
-    ]
-
-
-HARMLESS = [
-    "Ordinary prose about the PRIVATE KEY in the vault, about tokens and passwords, and how to rotate them.",
-    "01KAJ9D3Q0V8M2XH5N7C4T6B1R",
-    "p-RDKGBJPQK0C3RS1T9EE1D2EXZY",
-    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-    "commit da39a3ee5e6b4b0d3255bfef95601890afd80709",
-    "123e4567-e89b-12d3-a456-426614174000",
-    "https://example.com/a/b/c?page=2&token_type=bearer#0123456789abcdef0123456789abcdef",
-    "https://github.com/owner/repo/blob/da39a3ee5e6b4b0d3255bfef95601890afd80709/src/main.py#L10-L20",
-    "src/very/long/path/to/some/module_with_a_long_name/and_another_one.py:42",
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SaKq6QFDAbCnXFnjfQ user@host",
-    "-----BEGIN PUBLIC KEY-----",
-    "-----BEGIN CERTIFICATE-----",
-    "task-force-of-the-whole-organization-and-its-many-many-helpers",
-    "password = os.environ['DATABASE_PASSWORD']",
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk",
-    "SELECT id FROM users WHERE created_at > '2026-01-01T00:00:00Z'",
-    "",
-]
-
-
-@pytest.mark.parametrize("text", HARMLESS, ids=[text[:30] for text in HARMLESS])
-def test_what_only_looks_long_is_no_secret(text: str) -> None:
-    """Prose, ULIDs, digests, commits, URLs, paths and public keys are saved without a question."""
-    assert find_secrets(f"before\n{text}\nafter") == []
-
-
-def test_no_new_id_is_ever_a_secret() -> None:
-    """Every memory that memfs writes holds one."""
-    assert find_secrets("\n".join(f"id: {new_id()}" for _ in range(2_000))) == []
-
-
-def test_a_credential_in_a_very_long_line_is_found() -> None:
-    """Wherever in the line it stands."""
-    for before in (0, _PIECE - 10, _PIECE - _OVERLAP, 5 * _PIECE + 1):
-        assert find_secrets("x " * (before // 2) + JWT + " x" * _PIECE) == ["JSON Web Token in line 1"]
-
-
-@given(st.integers(0, 5 * _PIECE), st.data())
-def test_a_long_line_is_looked_at_in_pieces_that_overlap(length: int, data: st.DataObject) -> None:
-    """No detector gets more than a piece, and what is no longer than the overlap is whole in one of them."""
-    line = "".join(chr(0x4E00 + number % 20_000) for number in range(length))
-    start = data.draw(st.integers(0, length))
-    part = line[start : start + _OVERLAP]
-
-    pieces = _pieces(line)
-
-    assert all(len(piece) <= _PIECE for piece in pieces)
-    assert any(part in piece for piece in pieces)
-    assert len(pieces) <= 1 + length // (_PIECE - _OVERLAP)
 
 
 # ---- trusted workspaces
@@ -284,15 +181,3 @@ def test_the_list_is_the_users_alone(tmp_path: Path) -> None:
     set_trusted(tmp_path / "state", tmp_path, trusted=True)
 
     assert (tmp_path / "state").stat().st_mode & 0o077 == 0
-
-
-def test_an_id_of_a_memory_is_no_secret() -> None:
-    """One in tens of thousands holds what a key of AWS's looks like, and its memory could not be saved."""
-    unlucky = ("01ACCA" + "B" * 20, "01A3TB" + "7" * 20)
-
-    for memory_id in unlucky:
-        assert (
-            find_secrets(f"---\nid: {memory_id}\nlinks: [{{type: parent_of, to: {memory_id}}}]\n---\n- ({memory_id})")
-            == []
-        )
-    assert find_secrets("key: ACCA" + "B" * 16) != []

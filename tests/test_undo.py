@@ -172,8 +172,8 @@ def test_versions_are_named_in_the_order_of_what_was_done() -> None:
 
 def test_a_copy_that_cannot_be_kept_is_an_error_and_leaves_nothing(world: World, store: Store) -> None:
     """Where the journal's folder cannot be made the caller is told, before anything is replaced."""
-    world.state.write_bytes(b"a file, not a folder")
-    journal = Journal(world.state)
+    (world.root / "file").write_bytes(b"a file, not a folder")
+    journal = Journal(world.root / "file")
 
     with pytest.raises(StorageFailed, match="keep an undo copy"):
         journal.keep(store, entry(store), b"x")

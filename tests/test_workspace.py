@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from memfs import trust
 from memfs.answers import Event
 from memfs.changes import Changes
 from memfs.errors import Ambiguous
@@ -152,7 +151,7 @@ def test_a_save_of_a_secret_is_refused_unless_it_is_meant(world: World) -> None:
 
     assert GITHUB_TOKEN not in str(refused.value)
     assert files_below(store_of(world)) == {}
-    assert not world.state.exists()
+    assert set(files_below(world.state)) <= {"projects"}
     assert here.save(f"The token is {GITHUB_TOKEN}", allow_secret=True).entry.path.is_file()
 
 
@@ -601,7 +600,8 @@ def test_a_move_leads_from_any_scope_to_any_other(hybrid: Workspace, world: Worl
     assert (done.entry.memory.id, done.entry.store.scope) == ("abc", to)
     [hit] = hybrid.search("zebra").hits
     assert hit.entry.store.scope == to
-    assert bool(done.notes) == (to == origin)
+    audience = {"workspace": "this workspace", "global": "every workspace", "group:team": "the members of group:team"}
+    assert done.notes[0].startswith("It is in" if to == origin else f"Now seen by {audience[to]}")
 
 
 def test_a_move_to_another_workspace_and_back(hybrid: Workspace, world: World) -> None:
@@ -627,15 +627,15 @@ def test_a_move_goes_only_where_somebody_will_see_it(world: World) -> None:
     world.config(f'mode = "hybrid"\n[workspaces."{world.folder("strict")}"]\nmode = "global"\n')
     here = world.open()
     for folder in (shop, deep):
-        trust.set_trusted(world.state, folder, trusted=True)
+        world.open(folder)
 
     for named, reason in (
         (world.root / "bare", "neither a .memory nor a .git"),
         (world.home.parent / "nowhere", "no folder"),
         ("shop", "could be any of these"),
-        ("shoq", "no workspace that is known"),
-        ("../other", "no workspace that is known"),
-        ("6vwtna", "no workspace that is known"),
+        ("shoq", "no project that is known"),
+        ("../other", "no project that is known"),
+        ("6vwtna", "no project that is known"),
     ):
         with pytest.raises(Invalid, match=reason):
             here.move("abc", "workspace", workspace=named)
@@ -643,7 +643,8 @@ def test_a_move_goes_only_where_somebody_will_see_it(world: World) -> None:
         here.move("abc", "workspace", workspace=world.folder("strict"))
 
     assert files_below(store_of(world)).keys() == {"a.md"}
-    trust.set_trusted(world.state, deep, trusted=False)
+    world.config(f'mode = "hybrid"\n[workspaces."{deep}"]\nname = "deep"\n')
+    here = world.open()
     assert here.move("abc", "workspace", workspace="shop").entry.path == shop / ".memory/a.md"
 
 
@@ -921,7 +922,7 @@ def test_opening_reads_nothing_and_makes_nothing(world: World) -> None:
         here.get("x")
     assert list(folder.iterdir()) == []
     assert not world.home.exists()
-    assert not world.state.exists()
+    assert set(files_below(world.state)) <= {"projects"}
 
 
 def test_a_search_waits_for_no_watcher(world: World) -> None:
@@ -931,7 +932,7 @@ def test_a_search_waits_for_no_watcher(world: World) -> None:
         def __init__(self) -> None:
             self.paths: frozenset[str] | None = None
 
-        def take(self, store: object) -> frozenset[str] | None:  # noqa: ARG002
+        def take(self, store: object, since: float | None = None) -> frozenset[str] | None:  # noqa: ARG002
             return self.paths
 
         def scanned(self, store: object, scan: object, seconds: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from collections.abc import Sequence
+from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from memfs.doctor import Report
     from memfs.errors import MemfsError
     from memfs.feed import Happening
+    from memfs.heard import Shown
     from memfs.index import Snippet
     from memfs.store import Store
     from memfs.undo import Entry as Version
@@ -139,12 +141,24 @@ def status_json(status: Status) -> Json:
                 "conflict": each.having("conflict"),
                 "flawed": each.having("ok"),
                 "weight": each.weight,
-                "trusted": each.trusted,
+                "trusted": not each.untrusted,
+                "untrusted": each.untrusted,
                 "seen_by": each.seen_by,
                 "problems": [flaw_json(flaw) for flaw in each.flaws],
             }
             for each in status.stores
         ],
+        "guests": [
+            {
+                "scope": each.store.scope,
+                "path": str(each.store.root),
+                "channels": None if each.channels is None else list(each.channels),
+                "count": each.memories,
+                "weight": each.weight,
+            }
+            for each in status.guests
+        ],
+        "subscriptions": list(status.subscriptions),
         "index": {"path": str(status.index_folder), "bytes": status.index_bytes},
         "notes": list(status.notes),
     }
@@ -237,7 +251,8 @@ def entry_lines(entry: Entry, now: datetime, *, number: str = "", score: float |
     if score is not None:
         first.append((f"  {score:.2f}", DIM))
     yield first
-    facts = [entry.store.scope, inert_line(memory.type), f"importance {memory.importance}", age(entry.created, now)]
+    facts = [inert_line(entry.store.scope), inert_line(memory.type)]
+    facts += [f"importance {memory.importance}", age(entry.created, now)]
     facts += [" ".join(f"#{inert_line(tag)}" for tag in memory.tags)] if memory.tags else []
     facts += ["pinned"] if memory.pinned else []
     indent = " " * len(number)
@@ -290,7 +305,7 @@ def done_lines(done: Done) -> Iterator[Line]:
     }
     entry = done.entry
     yield [(f"{said[done.verb]} ", GOOD), (inert_line(entry.memory.title), BOLD), (f"  {entry.memory.id}", DIM)]
-    where = "It was" if done.verb == "forget" else entry.store.scope
+    where = "It was" if done.verb == "forget" else inert_line(entry.store.scope)
     yield [(f"{where}: {inert(str(entry.path))}", DIM)]
     if done.verb == "forget":
         yield [(f"Bring it back with: memfs restore {entry.memory.id}", DIM)]
@@ -304,7 +319,8 @@ def get_lines(entry: Entry, now: datetime) -> Iterator[Line]:
     for problem in entry.memory.problems:
         yield [(f"line {problem.line}: {problem.reason}", WARN)]
     yield []
-    for line in entry.memory.body.splitlines():
+    # a line ends where an editor ends it; what else breaks lines hides from a reader
+    for line in entry.memory.body.replace("\r\n", "\n").split("\n") if entry.memory.body else ():
         yield [(inert(line), "")]
 
 
@@ -326,6 +342,16 @@ def status_lines(status: Status) -> Iterator[Line]:
         yield line
         yield [(f"  {inert(str(each.store.root))}", DIM)]
         yield [(f"  seen by {each.seen_by}; scores × {each.weight:g}", DIM)]
+    if status.subscriptions:
+        yield []
+        hidden = "" if status.mode == "hybrid" else f"; seen in hybrid mode, and not in {status.mode} mode"
+        yield [("channels  ", BOLD), (f"{', '.join(status.subscriptions)}{hidden}", "")]
+    for guest in status.guests:
+        yield []
+        what = "all it has" if guest.channels is None else f"what it puts into {', '.join(guest.channels)}"
+        yield [(f"{inert_line(guest.store.scope)}  ", BOLD), (f"{guest.memories:,} seen: {what}", "")]
+        yield [(f"  {inert(str(guest.store.root))}", DIM)]
+        yield [(f"  read only; scores × {guest.weight:g}", DIM)]
     yield from note_lines(status.notes)
 
 
@@ -344,9 +370,9 @@ def event_lines(event: Happening) -> Iterator[Line]:
     """Yield what happened to a memory: when, what, which one, where, and by whom."""
     style = {"added": GOOD, "removed": BAD}.get(event.what, WARN)
     by = (f"session {inert_line(event.session)}" if event.session else "memfs") if event.by == "memfs" else OTHERS
-    where = f"{event.place.scope}: {inert(str(event.place.path))}"
+    where = f"{inert_line(event.place.scope)}: {inert(str(event.place.path))}"
     if event.came_from is not None and event.came_from.scope != event.place.scope:
-        where = f"{event.came_from.scope} → {where}"
+        where = f"{inert_line(event.came_from.scope)} → {where}"
     elif event.came_from is not None:
         where = f"{where}, was {inert(event.came_from.path.name)}"
     yield [
@@ -360,8 +386,30 @@ def event_lines(event: Happening) -> Iterator[Line]:
 def watching_lines(stores: Sequence[Store], notes: Sequence[str]) -> Iterator[Line]:
     """Yield what is watched, and what the watcher has to say."""
     for store in stores:
-        yield [("Watching ", DIM), (store.scope, BOLD), (f"  {inert(str(store.root))}", DIM)]
+        yield [("Watching ", DIM), (inert_line(store.scope), BOLD), (f"  {inert(str(store.root))}", DIM)]
     yield from note_lines(notes)
+
+
+def shown_json(shown: Shown) -> Json:
+    """Return what was put before an agent as an object."""
+    at = format_time(datetime.fromtimestamp(shown.at, UTC))
+    return {**shown._asdict(), "at": at}
+
+
+def shown_lines(shown: Sequence[Shown], now: datetime) -> Iterator[Line]:
+    """Yield what was put before agents: when, which memory, why, at what cost."""
+    if not shown:
+        yield [("Nothing of it was put before an agent.", DIM)]
+    for each in shown:
+        yield [
+            (f"{age(datetime.fromtimestamp(each.at, UTC), now):<14} ", DIM),
+            (inert_line(each.title), BOLD),
+            (f"  {each.memory_id}  {each.scope}", DIM),
+        ]
+        yield [(f"  at {each.event}, because {inert_line(each.why)}; {each.tokens} tokens; ", ""),
+               (f"session {inert_line(each.session)}", DIM)]  # fmt: skip
+    if len(shown) > 1:
+        yield [(f"{len(shown)} times, about {sum(each.tokens for each in shown):,} tokens.", DIM)]
 
 
 def version_lines(versions: Sequence[Version]) -> Iterator[Line]:

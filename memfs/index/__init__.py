@@ -38,9 +38,16 @@ from memfs.index.folder import IndexBroken as IndexBroken
 from memfs.index.folder import IndexFolder
 from memfs.index.question import Questions
 from memfs.index.question import literal
+from memfs.index.record import MOST
+from memfs.index.record import Change as Change
+from memfs.index.record import News
+from memfs.index.record import Record
+from memfs.index.record import Told as Told
+from memfs.memory import derived_id
 from memfs.memory import parse
 from memfs.memory import unreadable
 from memfs.query import Query
+from memfs.rank import Within
 from memfs.seen import SMALL
 from memfs.store import Store
 
@@ -82,6 +89,7 @@ class Index:
     def __init__(self, cache: Path) -> None:
         self._folder = IndexFolder(cache)
         self._schema = self._folder.schema
+        self._record = Record(cache)
         self._questions = Questions(self._schema, self._folder.stems, self._folder.grams)
 
     @property
@@ -215,6 +223,7 @@ class Index:
                 return Refreshed()
             done = {} if anew else self._settled(store, seen, work)
             again = {} if anew else self._again(store, seen, work)
+            before_that, said = self._described(store, seen, work), dict[str, Told]()
             if len(done) < len(work) or anew:
                 todo = {path: stamp for path, stamp in work.items() if path not in done} | again
                 with self._folder.writer(len(todo)) as writer:
@@ -224,7 +233,7 @@ class Index:
                         if seen:
                             writer.delete_documents_by_term("key", f"{store.key}:{path}")
                         mine = own and path in work
-                        done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, own=mine)
+                        done[path] = stamp if stamp == GONE else self._add(writer, store, path, stamp, said, own=mine)
             before = {path: seen[path] for path in done if path in seen}
             news = {path: stamp for path, stamp in done.items() if anew or before.get(path) != stamp}
             if self.note:
@@ -236,11 +245,31 @@ class Index:
                 if news or anew:
                     self._folder.seen.add(store.key, news)
                 self._folder.seen.seal()
+            if seen or own or len(work) <= SMALL:  # a store that is seen for the first time is no news
+                asked = {} if anew else {path: done[path] for path in work if path in done}
+                self._record.add(store.key, _news(asked, before_that, said), in_memory=bool(self.note))
         self._folder.reload()
         pending = len(work.keys() - done.keys())
         note = "there was no time for all; `memfs reindex` brings in the rest" if pending else ""
         changes = diff({p: before[p] for p in news if p in before}, _without_gone(news))
         return Refreshed(changes, pending, note)
+
+    def _described(self, store: Store, seen: Snapshot, work: Mapping[str, Stamp]) -> dict[str, Told]:
+        """Return what those of *work* that the index has said when they were brought in; of very many, of none."""
+        known = [path for path in work if path in seen]
+        if len(known) > MOST:
+            return {}
+        searcher = self._folder.open().searcher()
+        found = {}
+        for path in known:
+            key = Clause.term_query(self._schema, "key", f"{store.key}:{path}", "basic")
+            for _, address in searcher.search(key, 1, count=False).hits:
+                said = searcher.doc(address)
+                written = [each for each in map(str, said["id"]) if each != derived_id(path)]
+                memory_id = written[0] if written else derived_id(path)
+                title, digest = str(said.get_first("title") or ""), str(said.get_first("digest") or "")
+                found[path] = Told(memory_id, title, digest, tuple(map(str, said["channel"])))
+        return found
 
     def _settled(self, store: Store, seen: Snapshot, work: Mapping[str, Stamp]) -> dict[str, Stamp]:
         """Return those of *work* that were read too soon after they were written, and say what they said then."""
@@ -277,8 +306,18 @@ class Index:
         if progress:
             progress(len(work), len(work))
 
-    def _add(self, writer: tantivy.IndexWriter, store: Store, path: str, stamp: Stamp, *, own: bool) -> Stamp:
-        """Add the file *path* as it is now; returns the stamp under which it was seen."""
+    def _add(
+        self,
+        writer: tantivy.IndexWriter,
+        store: Store,
+        path: str,
+        stamp: Stamp,
+        said: dict[str, Told],
+        *,
+        own: bool,
+    ) -> Stamp:
+        """Add the file *path* as it is now, and what it says to *said*; returns the stamp under which it was seen."""
+        digest = ""
         try:
             file = store.read(path)
         except MemfsError as error:
@@ -286,14 +325,15 @@ class Index:
                 return GONE
             memory = unreadable(path, str(error))
         else:
-            memory = parse(file.raw, path)
+            memory, digest = parse(file.raw, path), file.digest
             stamp = file.stamp if own else file.stamp.settled(time.time_ns(), zlib.crc32(file.raw))
         try:
-            made = Document.from_dict(document(store.key, memory, stamp), self._schema)
+            made = Document.from_dict(document(store.key, memory, stamp, digest), self._schema)
         except (ValueError, OverflowError):
             memory = unreadable(path, "it holds something that cannot be indexed")
-            made = Document.from_dict(document(store.key, memory, stamp), self._schema)
+            made = Document.from_dict(document(store.key, memory, stamp, digest), self._schema)
         writer.add_document(made)
+        said[path] = Told(memory.id, memory.title, digest, memory.channels, memory.session)
         return stamp
 
     def reset(self, *, wait: float = 30.0) -> None:
@@ -305,20 +345,24 @@ class Index:
         """Return the keys of the stores that the index has seen."""
         return list(self._folder.unsaved) if self.note else self._folder.seen.keys()
 
+    def news(self, cursor: str) -> News:
+        """Return what changed, in any store, since *cursor*; an empty one begins now."""
+        return self._record.since(cursor)
+
     # ---- asking
 
-    def search(self, weights: Mapping[str, float], query: Query, limit: int, now: datetime) -> list[rank.Found]:
-        """Return the best *limit* memories for *query* in the stores of *weights*.
+    def search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
+        """Return the best *limit* memories for *query* in *places*.
 
         Args:
-            weights: Factor by store key; no other store is looked at.
+            places: The stores, each with the factor of its scores; nothing else is looked at.
             query: Its scopes are the caller's business.
             limit: At most so many.
             now: Memories that have expired by then are left out.
         """
-        return self._folder.guarded(lambda: self._search(weights, query, limit, now))
+        return self._folder.guarded(lambda: self._search(places, query, limit, now))
 
-    def _search(self, weights: Mapping[str, float], query: Query, limit: int, now: datetime) -> list[rank.Found]:
+    def _search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
         searcher = self._folder.open().searcher()
         asked = self._questions.ask(searcher, query)
         if not asked.gate and not asked.musts:
@@ -327,8 +371,8 @@ class Index:
         required = asked.musts or [(Occur.Must, Clause.boolean_query(asked.gate))]
         scoring = [*asked.clauses, *(asked.gate if asked.musts else [])]
         found: list[rank.Found] = []
-        for weight, keys in rank.weight_classes(weights).items():
-            clauses = [*required, *self._questions.filters(keys, query, now), *scoring]
+        for weight, alike in rank.weight_classes(places).items():
+            clauses = [*required, *self._questions.filters(alike, query, now), *scoring]
             hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
             created = searcher.fast_field_values("created", [address for _, address in hits])
             for (score, address), when in zip(hits, created, strict=True):
@@ -338,9 +382,28 @@ class Index:
                 found.append(rank.Found(store, path, text, weight, int(when or 0)))
         return rank.order(found, limit)
 
+    def rarity(self, query: Query, twice: frozenset[str], found: Sequence[rank.Found]) -> dict[tuple[str, str], float]:
+        """Return, by store key and path, how many words of *query* each of *found* has, each counted by its rarity.
+
+        Args:
+            query: Its words count, nothing else of it.
+            twice: Words that count double.
+            found: What `search` found for it.
+        """
+
+        def ask() -> dict[tuple[str, str], float]:
+            searcher = self._folder.open().searcher()
+            these = (Occur.Must, self._questions.any_of("key", [f"{hit.store}:{hit.path}" for hit in found]))
+            counted = Clause.boolean_query([these, *self._questions.rarity(searcher, query, twice)])
+            hits = searcher.search(counted, len(found), count=False).hits
+            documents = [(searcher.doc(address), score) for score, address in hits]
+            return {(str(each["store"][0]), str(each["path"][0])): float(score) for each, score in documents}
+
+        return self._folder.guarded(ask) if found else {}
+
     def page(
         self,
-        keys: Sequence[str],
+        places: Sequence[Within],
         query: Query,
         now: datetime,
         *,
@@ -352,7 +415,7 @@ class Index:
         """Return store key and path of the memories that pass *query*'s filters, highest *sort* first, and how many.
 
         Args:
-            keys: The stores to look in.
+            places: The stores to look in.
             query: Its words do not count, its filters do.
             now: Memories that have expired by then are left out.
             sort: `created`, `updated` or `importance`.
@@ -365,7 +428,7 @@ class Index:
 
         def ask() -> tuple[list[tuple[str, str]], int]:
             searcher = self._folder.open().searcher()
-            clauses = self._questions.filters(keys, query, now)
+            clauses = self._questions.filters(places, query, now)
             if states:
                 clauses.append((Occur.Must, self._questions.any_of("state", states)))
             every = Clause.boolean_query(clauses)
@@ -376,12 +439,13 @@ class Index:
 
         return self._folder.guarded(ask)
 
-    def find(self, keys: Sequence[str], field_name: str, value: str) -> list[tuple[str, str]]:
-        """Return store key and path of up to 20 memories in the stores *keys* that *value* names.
+    def find(self, places: Sequence[Within], field_name: str, value: str) -> list[tuple[str, str]]:
+        """Return store key and path of up to 20 memories in *places* that *value* names.
 
         Args:
-            keys: The stores to look in.
-            field_name: `id` (whole), `handle` (a beginning of the id, any case) or `name` (the whole title, any case).
+            places: The stores to look in.
+            field_name: `id` (whole), `handle` (a beginning of the id, any case), `name` (the whole title, any case)
+                or `about` (one of them, whole).
             value: What to look for.
         """
 
@@ -393,22 +457,27 @@ class Index:
                 wanted = Clause.term_query(
                     self._schema, field_name, value.casefold() if field_name == "name" else value
                 )
-            within = (Occur.Must, self._questions.any_of("store", keys))
+            within = (Occur.Must, self._questions.within(places))
             hits = searcher.search(Clause.boolean_query([(Occur.Must, wanted), within]), 20, count=False).hits
             documents = [searcher.doc(address) for _, address in hits]
             return [(str(each["store"][0]), str(each["path"][0])) for each in documents]
 
-        return self._folder.guarded(ask) if value and keys else []
+        return self._folder.guarded(ask) if value and places else []
 
-    def values(self, keys: Sequence[str], field_name: str) -> dict[str, int]:
-        """Return each value of `tag`, `type`, `category` or `channel` in the stores *keys*, with how many have it."""
+    def values(self, places: Sequence[Within], field_name: str) -> dict[str, int]:
+        """Return each value of a field in *places*, with how many memories have it.
+
+        Args:
+            places: The stores to look in.
+            field_name: `tag`, `type`, `category`, `channel`, `about`, `id` or `digest`.
+        """
 
         def ask() -> dict[str, int]:
-            within = self._questions.any_of("store", keys)
+            within = self._questions.within(places)
             found = self._folder.open().searcher().terms_with_prefix(field_name, "", filter_query=within)
             return {value: count for value, count in found if value and count}
 
-        return self._folder.guarded(ask) if keys else {}
+        return self._folder.guarded(ask) if places else {}
 
     def snippets(self, query: Query, bodies: Sequence[str]) -> list[Snippet]:
         """Return, for each of *bodies*, the piece that matches *query* best; its beginning when none does."""
@@ -421,6 +490,19 @@ class Index:
             return [_snippet(generator, body[:SNIPPET_SOURCE]) for body in bodies]
 
         return self._folder.guarded(ask)
+
+
+def _news(
+    done: Mapping[str, Stamp], before: Mapping[str, Told], after: Mapping[str, Told]
+) -> Iterator[tuple[str, Told | None, Told | None]]:
+    """Yield path, before and after of each of *done* that says something else now; of very many, none."""
+    if len(done) > MOST:
+        return
+    for path, stamp in done.items():
+        old, new = before.get(path), after.get(path)
+        gone = old is not None and stamp == GONE
+        if gone or (new is not None and (old is None or old.digest != new.digest)):
+            yield path, old, new
 
 
 def _without_gone(entries: Snapshot) -> Snapshot:

@@ -14,7 +14,7 @@ from memfs.memory import Memory
 from memfs.memory import derived_id
 from memfs.query import to_milliseconds
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever documents come to mean something else; each version has a folder of its own."""
 
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -37,11 +37,11 @@ def schema() -> tantivy.Schema:
     """Return the fields: three to search by, the others to find and filter by."""
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("all", tokenizer_name="memfs_stem", index_option="position")
-    builder.add_text_field("title", tokenizer_name="memfs_stem", index_option="freq")
+    builder.add_text_field("title", stored=True, tokenizer_name="memfs_stem", index_option="freq")
     builder.add_text_field("ng", tokenizer_name="memfs_ng", index_option="freq")
-    for name in ("store", "path"):
+    for name in ("store", "path", "id", "channel", "digest"):
         builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
-    for name in ("key", "id", "handle", "place", "name", "type", "tag", "category", "channel", "state"):
+    for name in ("key", "handle", "place", "name", "type", "tag", "category", "about", "state"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("created", "updated", "importance", "expires"):
         builder.add_integer_field(name, indexed=True, fast=True)
@@ -50,8 +50,8 @@ def schema() -> tantivy.Schema:
     return builder.build()
 
 
-def document(store_key: str, memory: Memory, stamp: Stamp) -> dict[str, object]:
-    """Return the fields for *memory* in the store *store_key*, whose file had the stamp *stamp* when it was read."""
+def document(store_key: str, memory: Memory, stamp: Stamp, digest: str) -> dict[str, object]:
+    """Return the fields for *memory* in the store *store_key*, whose file had *stamp* and *digest* when it was read."""
     changed = stamp.mtime_ns // 1_000_000
     created = _learned(memory, to_milliseconds(memory.created)) if memory.created else changed
     updated = to_milliseconds(memory.updated) if memory.updated else changed
@@ -72,7 +72,9 @@ def document(store_key: str, memory: Memory, stamp: Stamp) -> dict[str, object]:
         "tag": [tag.casefold() for tag in memory.tags],
         "category": memory.category.casefold(),
         "channel": [channel.casefold() for channel in memory.channels],
-        "state": [memory.state, *(["flawed"] if memory.problems else [])],
+        "about": [place.partition("#")[0] for place in memory.about],
+        "digest": digest,
+        "state": [memory.state, *(["flawed"] if memory.problems else []), *(["pinned"] if memory.pinned else [])],
         "created": created,
         "updated": updated,
         "importance": memory.importance,

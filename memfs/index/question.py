@@ -17,6 +17,7 @@ from memfs.query import Bounds
 from memfs.query import Filters
 from memfs.query import Query
 from memfs.query import to_milliseconds
+from memfs.rank import Within
 from memfs.words import IRREGULAR
 from memfs.words import STOPWORDS
 
@@ -103,9 +104,9 @@ class Questions:
                 )
                 yield Clause.const_score_query(near, 0.0)
 
-    def filters(self, keys: Sequence[str], query: Query, now: datetime) -> list[tuple[Occur, Clause]]:
-        """Return what has to hold beside the words: the stores *keys*, the filters of *query*, not expired at *now*."""
-        clauses = [(Occur.Must, self.any_of("store", keys))]
+    def filters(self, places: Sequence[Within], query: Query, now: datetime) -> list[tuple[Occur, Clause]]:
+        """Return what has to hold beside the words: the *places*, the filters of *query*, not expired at *now*."""
+        clauses = [(Occur.Must, self.within(places))]
         clauses += [(Occur.Must, clause) for clause in self._conditions(query.filters)]
         clauses += [(Occur.MustNot, clause) for clause in self._conditions(query.without)]
         clauses += [(Occur.MustNot, self._phrase(words)) for words in query.excluded]
@@ -113,6 +114,45 @@ class Questions:
             past = Clause.range_query(self._schema, "expires", FieldType.Integer, upper_bound=to_milliseconds(now))
             clauses.append((Occur.MustNot, past))
         return clauses
+
+    def rarity(self, searcher: tantivy.Searcher, query: Query, twice: frozenset[str]) -> Iterator[tuple[Occur, Clause]]:
+        """Yield clauses that count the words of *query*: 1 for one that one memory has, less if more do; *twice* double."""
+        documents = searcher.num_docs
+        unit = rank.idf(1, documents)
+        for word in (word for word in query.words if word not in STOPWORDS):
+            factor = (2 if word in twice else 1) / unit
+            forms = [
+                Clause.const_score_query(
+                    Clause.term_query(self._schema, "all", stem, "basic"),
+                    factor * weight * rank.idf(searcher.doc_freq("all", stem), documents),
+                )
+                for stem, weight in self._forms(word)
+            ]
+            if forms:
+                yield Occur.Should, Clause.disjunction_max_query(forms)
+
+    def within(self, places: Sequence[Within]) -> Clause:
+        """Return a filter: one of *places*. The only way to name a store, so that no question goes beyond a view."""
+        stores: dict[tuple[tuple[str, ...] | None, frozenset[str] | None], list[str]] = {}
+        for place in places:
+            stores.setdefault((place.channels, place.digests), []).append(place.store)
+        clauses = []
+        for (channels, digests), keys in stores.items():
+            musts = [(Occur.Must, self.any_of("store", keys))]
+            if channels is not None:
+                shown = [(Occur.Should, self._in_channel(pattern)) for pattern in channels]
+                musts.append((Occur.Must, Clause.boolean_query(shown)))
+            if digests is not None:
+                musts.append((Occur.Must, self.any_of("digest", sorted(digests))))
+            clauses.append(musts[0][1] if len(musts) == 1 else Clause.boolean_query(musts))
+        if len(clauses) == 1:
+            return clauses[0]
+        return Clause.const_score_query(Clause.boolean_query([(Occur.Should, each) for each in clauses]), 0.0)
+
+    def _in_channel(self, pattern: str) -> Clause:
+        if "*" not in pattern:
+            return self.any_of("channel", [pattern])
+        return self.pattern("channel", ".*".join(map(literal, pattern.split("*"))))
 
     def any_of(self, field_name: str, values: Sequence[str]) -> Clause:
         """Return a filter: the field has one of *values*."""
@@ -147,6 +187,7 @@ class Questions:
     def _conditions(self, filters: Filters) -> Iterator[Clause]:
         """Yield one clause for each field of *filters* that says something; none of them changes a score."""
         lists = {
+            "state": ("pinned",) if filters.pinned else (),
             "tag": filters.tags, "type": filters.types, "channel": filters.channels, "category": filters.categories,
         }  # fmt: skip
         for name, values in lists.items():

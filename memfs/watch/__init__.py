@@ -34,7 +34,7 @@ PERIOD_SECONDS = 10.0
 BLIND_SECONDS = 1.0
 """The same for a store that is not watched."""
 SCAN_SHARE = 200
-"""Both are stretched to so many times what the scan took: half a percent of one CPU."""
+"""Both are stretched to so many times what it takes to scan every store like this one: half a percent of one CPU."""
 WAIT_SECONDS = 0.01
 """How long `take` waits for events that are on their way."""
 MAX_PATHS = 4_096
@@ -127,12 +127,13 @@ class Watcher:
         stirred: Called after `QUIET_SECONDS`, and once for each store in the beginning. What it raises is logged.
     """
 
-    def __init__(self, stores: Sequence[Store], stirred: Callable[[Store], None]) -> None:
+    def __init__(self, stores: Sequence[Store], stirred: Callable[[Store], object]) -> None:
         self._stirred = stirred
         self._watched = {store.key: _Watched(store) for store in stores}
         self._eyes: Eyes | None = None
         self._refused = ""
         self._next_try = 0.0
+        self._asked: tuple[Eyes | None, float, bool] = (None, 0.0, False)
         self._aiming = threading.RLock()
         self._lock = threading.Lock()  # taken last, held for moments, also by those who report
         self._news = threading.Condition(self._lock)
@@ -184,17 +185,22 @@ class Watcher:
 
     # ---- what `freshness.Hints` asks for
 
-    def take(self, store: Store) -> frozenset[str] | None:
+    def take(self, store: Store, since: float | None = None) -> frozenset[str] | None:
         """Return the paths that may have changed since the last call; None when only a scan can tell.
 
         Everything that was there when the call began is accounted for: events on their way are waited
         for, and a folder that changed without one is scanned.
+
+        Args:
+            store: One of those that are watched.
+            since: When the question began that this call is part of, by `time.monotonic`: what was there then
+                is accounted for, so that a question of many stores waits once. Default: now.
         """
         watched = self._watched.get(store.key)
         if watched is None or not self._running:
             return None
         self._aim(watched)
-        sure = self._sees(watched)
+        sure = self._sees(watched, time.monotonic() if since is None else since)
         with self._lock:
             before = frozenset(watched.named)
         changed = _changed_folders(watched) if sure and watched.lost == watched.found else {}
@@ -228,16 +234,26 @@ class Watcher:
             few = len(scan.folders) <= MAX_FOLDERS
             watched.folders = {path: stamp.mtime_ns for path, stamp in scan.folders.items()} if few else {}
             period = BLIND_SECONDS if watched.reason else PERIOD_SECONDS
-            watched.next_scan = time.monotonic() + max(period, SCAN_SHARE * seconds) if watched.identity else _FAR
+            rest = max(period, SCAN_SHARE * seconds * len(self._watched))
+            watched.next_scan = time.monotonic() + rest if watched.identity else _FAR
             if new:  # what happened in it before it was watched
                 watched.lost += 1
                 watched.happened()
             self._wake.notify_all()
 
-    def _sees(self, watched: _Watched) -> bool:
-        """Return whether all that happened in the folder until now is known, as far as it was reported."""
+    def _sees(self, watched: _Watched, since: float) -> bool:
+        """Return whether all that happened in the folder before *since* is known, as far as it was reported."""
         eyes = self._eyes
-        return bool(eyes and watched.identity and not watched.reason and eyes.alive() and eyes.settle(WAIT_SECONDS))
+        return bool(eyes and watched.identity and not watched.reason and eyes.alive() and self._has_told(eyes, since))
+
+    def _has_told(self, eyes: Eyes, since: float) -> bool:
+        """Return whether *eyes* told all that happened before *since*; waits for it if nobody did so after that."""
+        asked, when, told = self._asked
+        if asked is not eyes or when < since:
+            when = time.monotonic()
+            told = eyes.settle(WAIT_SECONDS)
+            self._asked = eyes, when, told
+        return told
 
     # ---- what the operating system tells
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from memfs import config as configuration
+from memfs import credentials
 from memfs import memory as memories
+from memfs import projects
 from memfs import query as queries
 from memfs import scope as scopes
 from memfs import trust
@@ -39,12 +41,13 @@ from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.finding import Finding
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.freshness import Hints
+from memfs.workspace.freshness import OneLook
 from memfs.workspace.health import Health
 from memfs.workspace.moving import Moving
 from memfs.workspace.names import Names
 from memfs.workspace.saving import Draft as Draft
 from memfs.workspace.saving import Saving
-from memfs.workspace.saving import refuse_secrets
+from memfs.workspace.saving import refuse_bad_channels
 from memfs.workspace.takeback import TakeBack
 
 Answer = TypeVar("Answer")
@@ -88,20 +91,57 @@ class Workspace:
         self._freshness.hints = hints
 
     @classmethod
-    def open(cls, folder: Path, *, mode: str | None = None, environ: Mapping[str, str] | None = None) -> Workspace:
+    def open(
+        cls,
+        folder: Path,
+        *,
+        mode: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        seconds: float | None = None,
+    ) -> Workspace:
         """Return the workspace that the folder *folder* belongs to.
 
         Args:
             folder: Where the caller stands.
             mode: `isolated`, `global` or `hybrid`, before all that is configured.
             environ: The environment to read, default the process's.
+            seconds: Answer once, and bring the index up to date for no longer than this before.
 
         Raises:
             Invalid, BadConfig: See `config.load`.
         """
         config = configuration.load(environ, mode)
         root = scopes.find_workspace(folder, config, environ)
-        return cls(scopes.view(root, config), config, Index(config.cache))
+        view = scopes.view(root, config)
+        if view.own and view.own[0].scope == "workspace" and view.own[0].is_there():
+            projects.note(config, root)
+        if seconds is None:
+            return cls(view, config, Index(config.cache))
+        here = cls(view, config._replace(search_refresh_seconds=seconds), Index(config.cache))
+        here.hints = OneLook()
+        return here
+
+    def across(self, names: Sequence[str] = ()) -> Workspace:
+        """Return what questions across projects are asked of: every project's memories, which are only read.
+
+        It may be used beside this one by other threads.
+
+        Args:
+            names: Only these projects, by name or path.
+
+        Raises:
+            OutOfScope: The user has not switched such questions on.
+            Invalid: There is no such project.
+        """
+        return Workspace(scopes.across(self.view.workspace, self.config, names), self.config, Index(self.config.cache))
+
+    def scopes_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the scopes that the projects *names*, by name or path, have in this view.
+
+        Raises:
+            Invalid: The view shows no such project.
+        """
+        return scopes.scopes_of(self.view, self.config, names)
 
     # ---- saving
 
@@ -211,6 +251,22 @@ class Workspace:
         with self._lock:
             return self._finding.search(query, limit, regex)
 
+    def recalled(self, prompt: str) -> Sequence[Entry]:
+        """Return the memories that a *prompt* to an agent strongly recalls, best first; mostly none. See `recalled`."""
+        with self._lock:
+            return self._finding.recalled(prompt)
+
+    def about(self, file: str) -> Sequence[Entry]:
+        """Return the memories that say they are about *file*, a path below the workspace."""
+        with self._lock:
+            self._freshness.all(self.view.own)
+            return self._finding.about(file)
+
+    def untrusted(self) -> int:
+        """Return how many memories of the workspace hold a text that nobody vouches for, as the index has them."""
+        with self._lock:
+            return sum(self._health.untrusted(store) for store in self.view.own)
+
     def list(
         self,
         *,
@@ -242,7 +298,7 @@ class Workspace:
         """Return each `tag`, `type`, `category` or `channel` of the view, with how many memories have it."""
         with self._lock:
             self._freshness.all(self.view.stores)
-            return self._freshness.ask(lambda: self.index.values([store.key for store in self.view.stores], field))
+            return self._freshness.ask(lambda: self.index.values(self.view.within(self.view.stores), field))
 
     # ---- changing
 
@@ -292,13 +348,14 @@ class Workspace:
         refuse_unwritable(entry)
         if "id" in changes:
             raise Invalid("A memory keeps its id for life.")
+        refuse_bad_channels(changes)
         if not entry.memory.id_written:
             changes = {"id": memories.new_id(), **changes}
         raw = memories.patch(entry.file.raw, entry.memory, changes, body)
         if raw == entry.file.raw:
             return entry
         if not allow_secret:
-            refuse_secrets(_news(entry.file.raw, raw))
+            credentials.refuse(body or "", changes, entry.file.raw.decode("utf-8", "replace"))
         return self._edits.replaced(verb, entry, raw)
 
     def move(self, reference: str, to: str, *, workspace: str | Path | None = None) -> Done:
@@ -440,9 +497,3 @@ class Workspace:
         with self._lock:
             self._edits.removed("forget", entry)
             self._freshness.path(entry.store, entry.memory.path)
-
-
-def _news(before: bytes, after: bytes) -> str:
-    """Return the lines of *after* that *before* does not have."""
-    old = set(before.split(b"\n"))
-    return "\n".join(line.decode("utf-8", "replace") for line in after.split(b"\n") if line not in old)

@@ -10,11 +10,13 @@ from contextlib import suppress
 from typing import TypeVar
 
 from memfs import memory as memories
+from memfs import trust
 from memfs.answers import Entry
 from memfs.changes import GONE
 from memfs.errors import Busy
 from memfs.errors import Conflict
 from memfs.errors import Exists
+from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import Refused
 from memfs.errors import StorageFailed
@@ -36,7 +38,48 @@ class Edits:
     def __init__(self, journal: Journal, names: Names) -> None:
         self.journal = journal
         self._read = names.entry
-        self._workspace = str(names.view.workspace)
+        self._view = names.view
+        self._config = names.config
+
+    def _record(self, verb: Verb, entry: Entry, new: Entry | None) -> Version:
+        """Return the journal's entry for doing *verb* to *entry*, which then is *new* (None: gone)."""
+        now = time.time()
+        return Version(
+            version=new_version(now),
+            verb=verb,
+            memory_id=(new or entry).memory.id,
+            title=entry.memory.title,
+            root=str(entry.store.root),
+            path=entry.memory.path,
+            new_root=str(new.store.root) if new else "",
+            new_path=new.memory.path if new else "",
+            digest=new.file.digest if new else "",
+            at=now,
+            workspace=str(self._view.workspace),
+            session=self._config.session,
+        )
+
+    def _refuse_guest(self, entry: Entry) -> None:
+        """Refuse to change what is another project's.
+
+        Raises:
+            Refused: It is.
+        """
+        part = self._view.part(entry.store)
+        if part is not None and part.is_guest:
+            raise Refused(f"{entry.path} belongs to {entry.store.scope}; it is read here, and changed there.")
+
+    def vouched(self, entry: Entry, *, by: Entry | None = None) -> Entry:
+        """Return *entry*, just written by memfs, vouched for by what was written: *by* a memory before it, if any.
+
+        What nobody vouched for is not made trusted by a change to it.
+        """
+        is_project = entry.store.scope == "workspace"
+        if not is_project or entry.trusted or (by is not None and not by.trusted):
+            return entry
+        with suppress(StorageFailed, Invalid):  # it is marked as a stranger's then, and safe all the same
+            trust.accept(self._config.state, entry.store.root.parent, [(entry.memory.path, entry.file.digest)])
+        return self._read(entry.store, entry.memory.path)
 
     @contextmanager
     def announced(self, verb: Verb, entry: Entry, new: Entry | None) -> Iterator[None]:
@@ -50,7 +93,8 @@ class Edits:
         Raises:
             StorageFailed: It could not be written down, so nothing may be done.
         """
-        kept = self.journal.keep(entry.store, record(verb, entry, new, self._workspace), entry.file.raw)
+        self._refuse_guest(entry)
+        kept = self.journal.keep(entry.store, self._record(verb, entry, new), entry.file.raw)
         try:
             yield
         except (Conflict, Refused, Busy):
@@ -72,12 +116,12 @@ class Edits:
 
     def noted(self, verb: Verb, entry: Entry, new: Entry) -> None:
         """Write down that *entry* became *new* by somebody else's hand."""
-        self.journal.keep(entry.store, record(verb, entry, new, self._workspace), entry.file.raw)
+        self.journal.keep(entry.store, self._record(verb, entry, new), entry.file.raw)
 
     def made(self, verb: Verb, entry: Entry) -> None:
         """Write down that *entry* was made, for `undo`; the memory is safe even if this fails."""
         with suppress(StorageFailed):
-            self.journal.keep(entry.store, record(verb, entry, entry, self._workspace), b"")
+            self.journal.keep(entry.store, self._record(verb, entry, entry), b"")
 
     def replaced(self, verb: Verb, entry: Entry, raw: bytes) -> Entry:
         """Put *raw* in the place of *entry*'s bytes; return the memory as it is then. Raises like `Store.write`."""
@@ -85,7 +129,7 @@ class Edits:
         new = entry._replace(memory=described, file=entry.file._replace(digest=memories.digest(raw)))
         with self.announced(verb, entry, new):
             entry.store.write(entry.memory.path, raw, entry.file.digest)
-        return self._read(entry.store, entry.memory.path)
+        return self.vouched(self._read(entry.store, entry.memory.path), by=entry)
 
     def moved(self, verb: Verb, entry: Entry, target: Store) -> Entry:
         """Move *entry*'s file to the same path in *target*, or to a free name beside it. Raises like `Store.move`."""
@@ -96,7 +140,7 @@ class Edits:
             new = entry._replace(store=target, memory=entry.memory._replace(path=new_path))
             with self.announced(verb, entry, new):
                 entry.store.move(path, entry.file.digest, target, new_path)
-            return self._read(target, new_path)
+            return self.vouched(self._read(target, new_path), by=entry)
 
         try:
             return attempt(path)
@@ -117,24 +161,6 @@ class Edits:
         entry = self._read(store, path)
         self.made(verb, entry)
         return entry
-
-
-def record(verb: Verb, entry: Entry, new: Entry | None, workspace: str) -> Version:
-    """Return the journal's entry for doing *verb* to *entry*, which then is *new* (None: gone), from *workspace*."""
-    now = time.time()
-    return Version(
-        version=new_version(now),
-        verb=verb,
-        memory_id=(new or entry).memory.id,
-        title=entry.memory.title,
-        root=str(entry.store.root),
-        path=entry.memory.path,
-        new_root=str(new.store.root) if new else "",
-        new_path=new.memory.path if new else "",
-        digest=new.file.digest if new else "",
-        at=now,
-        workspace=workspace,
-    )
 
 
 def refuse_unwritable(entry: Entry) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import partial
 
 from memfs.answers import Entry
 from memfs.answers import Hit
@@ -16,14 +17,23 @@ from memfs.answers import Listing
 from memfs.answers import Results
 from memfs.config import Config
 from memfs.errors import Invalid
+from memfs.errors import OutOfScope
 from memfs.query import Query
+from memfs.rank import Within
+from memfs.recalled import Sign
+from memfs.recalled import pieces
+from memfs.recalled import strongest
 from memfs.scope import View
 from memfs.store import Store
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
+RECALLED_BY_PIECE = 5
+"""Candidates of each sentence of a prompt."""
 SPARE_HITS = 5
 """Asked of the index beyond what is wanted, for files that vanish before they are read."""
+MORE_HITS = 8
+"""How many times as many are asked for when that did not suffice: where projects are clones of one another, say."""
 REGEX_CHARACTERS = 1_000
 REGEX_CANDIDATES = 20_000
 """Memories that a regular expression is tried on, best first, within its time."""
@@ -51,21 +61,20 @@ class Finding:
         stores = self.stores_of(query)
         notes = [*query.notes, *self.config.problems, *self._fresh(stores)]
         pattern = Pattern(regex, self.config.regex_seconds)
-        weights = {store.key: self.view.weights[store.key] for store in stores}
+        places = self.view.within(stores)
         wanted = REGEX_CANDIDATES if regex else limit + SPARE_HITS
-        chosen: list[tuple[Entry, float, float]] = []
-        candidates = self._candidates(weights, query, wanted)
+        candidates = self._candidates(places, query, wanted)
         if not candidates and query.phrases and len(query.words) >= PASTED_WORDS:
             query = query.loosened()
-            candidates = self._candidates(weights, query, wanted)
+            candidates = self._candidates(places, query, wanted)
             notes += ["Nothing holds the quoted words as they stand; these match without the quotes."] * bool(
                 candidates
             )
-        for place, text, weight in candidates:
-            if len(chosen) == limit or pattern.note:
-                break
-            entries = self._names.entries([place])
-            chosen += [(entry, text, weight) for entry in entries if pattern.matches(entry)]
+        chosen = self._chosen(candidates, limit, pattern)
+        while len(chosen) < limit and len(candidates) == wanted < REGEX_CANDIDATES:  # most were seen already, or gone
+            wanted = min(wanted * MORE_HITS, REGEX_CANDIDATES)
+            candidates = self._candidates(places, query, wanted)
+            chosen = self._chosen(candidates, limit, pattern)
         bodies = [entry.memory.body for entry, _, _ in chosen]
         snippets = self._ask(lambda: self.index.snippets(query, bodies))
         hits = tuple(
@@ -74,22 +83,61 @@ class Finding:
         )
         return Results(query.text, self.view.mode, hits, (*notes, *([pattern.note] if pattern.note else [])))
 
-    def _candidates(self, weights: Mapping[str, float], query: Query, limit: int) -> Sequence[Candidate]:
+    def _chosen(
+        self, candidates: Sequence[Candidate], limit: int, pattern: Pattern
+    ) -> Sequence[tuple[Entry, float, float]]:
+        """Return the first *limit* of *candidates* that are there and match *pattern*, each with its scores."""
+        chosen: list[tuple[Entry, float, float]] = []
+        taken = set()
+        for place, text, weight in candidates:
+            if len(chosen) == limit or pattern.note:
+                break
+            for entry in self._names.entries([place]):
+                same = entry.memory.id, entry.file.digest
+                # a clone of a repository holds the same memories once more
+                double = same in taken and entry.store not in self.view.own
+                if not double and pattern.matches(entry):
+                    taken.add(same)
+                    chosen.append((entry, text, weight))
+        return chosen
+
+    def _candidates(self, places: Sequence[Within], query: Query, limit: int) -> Sequence[Candidate]:
         """Return candidates in ranking order; newest first when there is nothing to rank by."""
         now = datetime.now(UTC)
         if query.asks:
-            found = self._ask(lambda: self.index.search(weights, query, limit, now))
+            found = self._ask(lambda: self.index.search(places, query, limit, now))
             return [((hit.store, hit.path), hit.text, hit.weight) for hit in found]
-        listed, _ = self._ask(lambda: self.index.page(list(weights), query, now, limit=limit))
+        listed, _ = self._ask(lambda: self.index.page(places, query, now, limit=limit))
+        weights = {place.store: place.weight for place in places}
         return [(place, 0.0, weights[place[0]]) for place in listed]
+
+    def recalled(self, prompt: str) -> Sequence[Entry]:
+        """Return the memories that *prompt* strongly recalls, best first."""
+        self._fresh(self.view.stores)
+        places = self.view.within(self.view.stores)
+        now = datetime.now(UTC)
+        signs: list[Sign] = []
+        for query, twice in pieces(prompt):
+            found = self._ask(partial(self.index.search, places, query, RECALLED_BY_PIECE, now))
+            rare = self._ask(partial(self.index.rarity, query, twice, found))
+            signs += [Sign((hit.store, hit.path), hit.text, rare.get((hit.store, hit.path), 0.0)) for hit in found]
+        return self._names.entries(strongest(signs))
+
+    def about(self, file: str) -> Sequence[Entry]:
+        """Return the memories that say they are about *file*, a path below the workspace: itself, a folder, a glob."""
+        own = self.view.within(self.view.own)
+        every = self._ask(lambda: self.index.values(own, "about"))
+        meant = [place for place in every if _matches(place, file)]
+        found = [each for place in meant for each in self._ask(partial(self.index.find, own, "about", place))]
+        return self._names.entries(dict.fromkeys(found))
 
     def page(self, query: Query, sort: str, limit: int, offset: int) -> Listing:
         """Return a page of the memories that pass the filters of *query*, highest *sort* first."""
         stores = self.stores_of(query)
         notes = [*self.config.problems, *self._fresh(stores)]
-        keys = [store.key for store in stores]
+        within = self.view.within(stores)
         now = datetime.now(UTC)
-        places, total = self._ask(lambda: self.index.page(keys, query, now, sort=sort, limit=limit, offset=offset))
+        places, total = self._ask(lambda: self.index.page(within, query, now, sort=sort, limit=limit, offset=offset))
         following = offset + limit
         entries = tuple(self._names.entries(places))
         return Listing(entries, total, following if following < total else None, tuple(notes))
@@ -101,7 +149,17 @@ class Finding:
             OutOfScope, Invalid: A scope is named that the view does not have.
         """
         wanted = [self.view.store(scope) for scope in query.filters.scopes] or self.view.stores
-        return [store for store in wanted if store.scope not in query.without.scopes]
+        without = set(query.without.scopes)
+        if "workspace" in without:
+            with suppress(OutOfScope):  # across projects it has the scope of its own
+                without.add(self.view.store("workspace").scope)
+        return [store for store in wanted if store.scope not in without]
+
+
+def _matches(place: str, file: str) -> bool:
+    """Return whether *place*, as a memory's `about` has it, means *file*."""
+    place = place.removeprefix("./").rstrip("/")
+    return place != "" and (file == place or file.startswith(f"{place}/") or fnmatchcase(file, place))
 
 
 class Pattern:

@@ -38,11 +38,29 @@ REINDEX_WAIT_SECONDS = 30.0
 class Hints(Protocol):
     """Somebody who watches the stores, so that not every search has to."""
 
-    def take(self, store: Store) -> frozenset[str] | None:
-        """Return the paths that may have changed since the last call; None when only a scan can tell."""
+    def take(self, store: Store, since: float | None = None) -> frozenset[str] | None:
+        """Return the paths that may have changed since the last call; None when only a scan can tell.
+
+        What was there at *since* (by `time.monotonic`, default now) is accounted for.
+        """
 
     def scanned(self, store: Store, scan: Scan, seconds: float) -> None:
         """Take note that since the last `take` the whole *store* was looked at: what was found, in how long."""
+
+
+class OneLook:
+    """Hints for a process that answers once: what was looked at a moment ago need not be looked at again."""
+
+    def __init__(self) -> None:
+        self._looked: set[str] = set()
+
+    def take(self, store: Store, since: float | None = None) -> frozenset[str] | None:  # noqa: ARG002  (as `Hints`)
+        """Return that nothing may have changed, once *store* was scanned."""
+        return frozenset() if store.key in self._looked else None
+
+    def scanned(self, store: Store, scan: Scan, seconds: float) -> None:  # noqa: ARG002  (as `Hints`)
+        """Take note that *store* was looked at."""
+        self._looked.add(store.key)
 
 
 class Freshness:
@@ -61,6 +79,7 @@ class Freshness:
         self._known: dict[str, Snapshot] = {}
         self._complete: dict[str, tuple[int, bytes]] = {}
         self._unsettled: dict[str, frozenset[str]] = {}
+        self._asked: float | None = None  # when the question of many stores began that is at work, for its hints
 
     def refresh(
         self,
@@ -92,7 +111,8 @@ class Freshness:
         began = time.time_ns()
         partial = now is not None
         now = self._scan(store) if now is None else now
-        limit = self._refresh_seconds if seconds is None else seconds
+        spent = 0.0 if self._asked is None else time.monotonic() - self._asked
+        limit = max(self._refresh_seconds - spent, 0.0) if seconds is None else seconds
         wait = INDEX_WAIT_SECONDS if seconds is None else min(max(seconds, INDEX_WAIT_SECONDS), REINDEX_WAIT_SECONDS)
         done = self.index.refresh(store, now, partial=partial, own=own, seconds=limit, wait=wait, progress=progress)
         if done.pending:
@@ -109,7 +129,7 @@ class Freshness:
         """Return the paths that may have changed since the index was whole; None when only a scan can tell."""
         if self.hints is None:
             return None
-        hints = self.hints.take(store)
+        hints = self.hints.take(store, self._asked)
         known = self._complete.get(store.key)
         # the index may have been begun anew since it was whole, by any process
         if hints is None or known is None or known != self.index.edition(store):
@@ -169,18 +189,22 @@ class Freshness:
         return stop
 
     def all(self, stores: Sequence[Store], *, spare: bool = False) -> Sequence[str]:
-        """Refresh *stores*; return what the caller should know.
+        """Refresh *stores*, within the time that one search may take for it; return what the caller should know.
 
         A store that cannot be read harms no other: it becomes a note, unless it is the only one and not to be spared.
         """
         notes: dict[str, None] = {}
-        for store in stores:
-            try:
-                notes[self.refresh(store)] = None
-            except (OutsideStore, StorageFailed) as error:
-                if len(stores) == 1 and not spare:
-                    raise
-                notes[f"The {store.scope} store is left out: {error}"] = None
+        self._asked = time.monotonic()
+        try:
+            for store in stores:
+                try:
+                    notes[self.refresh(store)] = None
+                except (OutsideStore, StorageFailed) as error:
+                    if len(stores) == 1 and not spare:
+                        raise
+                    notes[f"The {store.scope} store is left out: {error}"] = None
+        finally:
+            self._asked = None
         return [note for note in notes if note]
 
     def path(self, store: Store, path: str) -> tuple[str, ...]:

@@ -15,13 +15,17 @@ from memfs import query as queries
 from memfs import trust
 from memfs.answers import Entry
 from memfs.answers import Flaw
+from memfs.answers import GuestStatus
 from memfs.answers import Status
 from memfs.answers import StoreStatus
 from memfs.config import Config
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
 from memfs.query import Filters
+from memfs.rank import Within
+from memfs.scope import Part
 from memfs.scope import View
+from memfs.scope import audience
 from memfs.store import Scan
 from memfs.store import Store
 from memfs.workspace.freshness import Freshness
@@ -41,38 +45,52 @@ class Health:
 
     def status(self) -> Status:
         """Return where this is, what is visible from here and what is wrong with it; changes no memory."""
-        notes = [*self.config.problems, *self._fresh(self.view.stores, spare=True)]
-        stores = tuple(self._store_status(store) for store in self.view.stores)
+        view = self.view
+        notes = [*self.config.problems, *self._fresh(view.stores, spare=True)]
+        stores = tuple(self._store_status(part) for part in view.parts if not part.is_guest)
+        guests = tuple(self._guest_status(part) for part in view.parts if part.is_guest)
         folder = self.index.folder
         size = sum(map(_size, folder.iterdir())) if folder.is_dir() else 0
         notes += [
-            f"{each.store.root} is not trusted: its text is marked wherever it is shown. "
-            "If it is yours or your team's: `memfs trust`."
+            f"{each.store.root} is not trusted as it stands ({each.untrusted:,} of its files): their text is marked "
+            "wherever it is shown. Look at it with `memfs trust --diff`; if it is yours or your team's: `memfs trust`."
             for each in stores
-            if each.exists and not each.trusted
+            if each.untrusted
         ]
-        view = self.view
-        return Status(view.workspace, view.mode, view.mode_source, stores, folder, size, tuple(notes))
+        notes += [f"{place} is a member of a group of this workspace, and is not there." for place in view.absent]
+        channels = self.config.subscriptions(view.workspace)
+        return Status(view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, tuple(notes))
 
-    def _store_status(self, store: Store) -> StoreStatus:
+    def _guest_status(self, part: Part) -> GuestStatus:
+        within = [part.within]
+        everything = queries.Query("", filters=Filters(expired=True))
+        _, count = self._ask(lambda: self.index.page(within, everything, datetime.now(UTC), limit=1))
+        return GuestStatus(part.store, part.weight, part.channels, count)
+
+    def untrusted(self, store: Store) -> int:
+        """Return how many memories of *store*, as the index has them, hold a text that nobody vouches for."""
+        if store.scope != "workspace" or trust.is_trusted(self.config.state, store.root.parent):
+            return 0
+        known = trust.accepted(self.config.state, store.root.parent)
+        counts = self._ask(lambda: self.index.values([Within(store.key)], "digest"))
+        return sum(count for digest, count in counts.items() if digest.encode() not in known)
+
+    def _store_status(self, part: Part) -> StoreStatus:
+        store = part.store
         try:
             scan = store.scan()
         except (OutsideStore, StorageFailed) as error:
             scan = Scan()
             scan.skipped[""] = str(error)
-        trusted = store.scope != "workspace" or trust.is_trusted(self.config.state, self.view.workspace)
         flaws = tuple(self._flaws(store, scan.skipped))
-        seen_by = {
-            "workspace": "this workspace, in isolated and hybrid mode",
-            "global": "every workspace in hybrid or global mode",
-        }.get(store.scope, f"the members of {store.scope}, in hybrid mode")
-        weight = self.view.weights[store.key]
-        return StoreStatus(store, weight, store.root.is_dir(), trusted, len(scan.files), flaws, seen_by)
+        seen_by = audience(store, self.config)
+        untrusted = self.untrusted(store)
+        return StoreStatus(store, part.weight, store.root.is_dir(), untrusted, len(scan.files), flaws, seen_by)
 
     def _flaws(self, store: Store, skipped: Mapping[str, str]) -> Iterator[Flaw]:
         everything = queries.Query("", filters=Filters(expired=True))
         places, _ = self._ask(
-            lambda: self.index.page([store.key], everything, datetime.now(UTC), limit=1_000, states=["flawed"])
+            lambda: self.index.page([Within(store.key)], everything, datetime.now(UTC), limit=1_000, states=["flawed"])
         )
         for entry in sorted(self._entries(places), key=lambda entry: entry.memory.path):
             for problem in entry.memory.problems:
@@ -82,12 +100,13 @@ class Health:
 
     def twins(self) -> Sequence[tuple[Entry, ...]]:
         """Return the memories whose written id stands in more than one file of the view, nearest store first."""
-        self._fresh(self.view.stores)
-        keys = [store.key for store in self.view.stores]
-        counts = self._ask(lambda: self.index.values(keys, "id"))
+        self._fresh(self.view.own)
+        keys = [store.key for store in self.view.own]
+        within = self.view.within(self.view.own)
+        counts = self._ask(lambda: self.index.values(within, "id"))
         groups = []
         for memory_id in (value for value, count in counts.items() if count > 1):
-            found = self._entries(self._ask(partial(self.index.find, keys, "id", memory_id)))
+            found = self._entries(self._ask(partial(self.index.find, within, "id", memory_id)))
             written = [entry for entry in found if entry.memory.id_written and entry.memory.id == memory_id]
             if len(written) > 1:
                 groups.append(tuple(sorted(written, key=lambda entry: keys.index(entry.store.key))))

@@ -13,6 +13,7 @@ from memfs.config import Config
 from memfs.errors import Conflict
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
+from memfs.rank import Within
 from memfs.scope import View
 from memfs.store import Store
 from memfs.workspace.edits import Edits
@@ -43,7 +44,7 @@ class Moving:
         refuse_unwritable(entry)
         if not entry.memory.id_written:
             entry = with_id(entry)
-        with begun(target, self.config.state):
+        with begun(target, self.config):
             if (twin := self._twin(entry, target)) is not None:
                 self._edits.removed("forget", entry)
                 moved = twin
@@ -51,6 +52,7 @@ class Moving:
                 moved = self._edits.moved("move", entry, target)
         moved = self._names.entry(target, moved.memory.path)
         notes = (
+            f"Now seen by {scopes.audience(target, self.config)}.",
             *self._freshness.path(entry.store, entry.memory.path),
             *self._freshness.path(target, moved.memory.path),
         )
@@ -75,7 +77,7 @@ class Moving:
             Conflict: It is there, with another text.
         """
         self._freshness.refresh(target)
-        places = self._freshness.ask(lambda: self._freshness.index.find([target.key], "id", entry.memory.id))
+        places = self._freshness.ask(lambda: self._freshness.index.find([Within(target.key)], "id", entry.memory.id))
         for path in [path for _, path in places]:
             other = self._names.entry(target, path)
             if other.memory.id == entry.memory.id:

@@ -49,27 +49,38 @@ class Names:
         """
         if len(memory_id) != ID_LENGTH:
             return None
-        found = self.entries(self._ask(lambda: self.index.find([store.key for store in stores], "id", memory_id)))
+        found = self.entries(self._ask(lambda: self.index.find(self.view.within(stores), "id", memory_id)))
         alone = len(found) == 1 and found[0].memory.id_written and found[0].memory.id == memory_id
         return found[0] if alone else None
 
     def resolve(self, reference: str, stores: Sequence[Store]) -> Sequence[Entry]:
-        """Return the memory that *reference* names, then its equal copies that a crash left in farther stores."""
+        """Return the memory that *reference* names, then its equal copies that a crash left in farther stores.
+
+        What other projects show is only looked in when nothing nearer has the name.
+
+        Raises:
+            NotFound, Ambiguous, Twins: As `Workspace.get`.
+        """
+        for those in ([each for each in stores if each in self.view.own], stores):
+            if those and (found := self._called(reference, those)):
+                return found
+        hint = f"Only the {self.view.mode} mode's stores were looked in." if self.view.mode != "hybrid" else ""
+        raise NotFound(reference, self._near(reference, stores), hint=hint)
+
+    def _called(self, reference: str, stores: Sequence[Store]) -> Sequence[Entry]:
+        """Return the memory of *stores* that *reference* names, and its copies; nothing when none does."""
         wanted = reference.strip().encode("utf-8", "replace").decode()
-        keys = [store.key for store in stores]
-        if by_id := self._by_id(wanted, keys):
+        places = self.view.within(stores)
+        if by_id := self._by_id(wanted, stores):
             return by_id
         if (entry := self._by_path(reference.strip(), stores)) is not None:
             return [entry]
-        found = self.entries(self._ask(lambda: self.index.find(keys, "name", wanted)))
+        found = self.entries(self._ask(lambda: self.index.find(places, "name", wanted)))
         if not found:
-            found = self.entries(self._ask(lambda: self.index.find(keys, "handle", wanted)))
+            found = self.entries(self._ask(lambda: self.index.find(places, "handle", wanted)))
         found = found or self._unindexed(wanted.casefold(), stores)
         if len(found) > 1:
             raise Ambiguous(reference, [f"{e.memory.id}  {e.store.scope}  {e.memory.title}" for e in found])
-        if not found:
-            hint = f"Only the {self.view.mode} mode's stores were looked in." if self.view.mode != "hybrid" else ""
-            raise NotFound(reference, self._near(wanted, keys), hint=hint)
         return found
 
     def _unindexed(self, wanted: str, stores: Sequence[Store]) -> Sequence[Entry]:
@@ -83,11 +94,15 @@ class Names:
         exact = [each for each in entries if wanted in (each.memory.id.casefold(), each.memory.title.casefold())]
         return exact or [each for each in entries if each.memory.id.casefold().startswith(wanted)]
 
-    def _by_id(self, wanted: str, keys: Sequence[str]) -> Sequence[Entry]:
+    def _by_id(self, wanted: str, stores: Sequence[Store]) -> Sequence[Entry]:
         """Return the memories whose id, or former derived id, is *wanted*, nearest store first."""
-        listed = self.entries(self._ask(lambda: self.index.find(keys, "id", wanted)))
+        keys = [store.key for store in stores]
+        listed = self.entries(self._ask(lambda: self.index.find(self.view.within(stores), "id", wanted)))
         found = sorted(listed, key=lambda entry: keys.index(entry.store.key))
         written = [entry for entry in found if entry.memory.id_written and entry.memory.id == wanted]
+        if vouched := {entry.file.digest for entry in written if entry.trusted}:
+            # a text that nobody vouches for cannot stand in the way of what is the user's own
+            written = [entry for entry in written if entry.file.digest in vouched]
         alike = len({entry.file.digest for entry in written}) == 1 and len({e.store.key for e in written}) == len(
             written
         )
@@ -119,12 +134,14 @@ class Names:
             self.view.store("global")
         return None
 
-    def _near(self, wanted: str, keys: Sequence[str]) -> Sequence[str]:
+    def _near(self, reference: str, stores: Sequence[Store]) -> Sequence[str]:
+        """Return the memories of *stores* whose titles are like *reference*."""
         from difflib import get_close_matches
 
+        wanted = reference.strip().encode("utf-8", "replace").decode()
         query = queries.parse(" ".join(queries.words_of(wanted)))
-        weights = dict.fromkeys(keys, 1.0)
-        found = self._ask(lambda: self.index.search(weights, query, 3, datetime.now(UTC))) if query.asks else []
+        places = self.view.within(stores)
+        found = self._ask(lambda: self.index.search(places, query, 3, datetime.now(UTC))) if query.asks else []
         entries = self.entries((hit.store, hit.path) for hit in found)
         titles = {entry.memory.title.casefold(): entry for entry in entries}
         close = get_close_matches(wanted.casefold(), titles, 3, 0.4)
@@ -139,17 +156,26 @@ class Names:
                 try:
                     entries.append(self.entry(stores[key], path))
                 except StorageFailed as error:
-                    file = File(path, b"", GONE, "")
-                    entries.append(self._entry(stores[key], memories.unreadable(path, str(error)), file))
+                    unread = memories.unreadable(path, str(error))
+                    if (part := self.view.part(stores[key])) is not None and part.shows(unread.channels, ""):
+                        entries.append(self._entry(stores[key], unread, File(path, b"", GONE, "")))
         return entries
 
     def entry(self, store: Store, path: str) -> Entry:
-        """Return the memory at *path* of *store* as its file is now. Raises like `Store.read`."""
+        """Return the memory at *path* of *store* as its file is now. Raises like `Store.read`.
+
+        What the view does not show of a store is not there.
+        """
         file = store.read(path)
-        return self._entry(store, memories.parse(file.raw, path), file)
+        memory = memories.parse(file.raw, path)
+        part = self.view.part(store)
+        if part is not None and not part.shows(memory.channels, file.digest):
+            raise NotFound(path)
+        return self._entry(store, memory, file)
 
     def _entry(self, store: Store, memory: Memory, file: File) -> Entry:
         if (place := self._places.get(store.key)) is None:
             place = self._places[store.key] = trust.place_of(store.root.parent)
-        trusted = store.scope != "workspace" or trust.is_trusted_place(self.config.state, place)
+        is_project = store.scope == "workspace" or store.scope.startswith("project:")
+        trusted = not is_project or trust.vouches(self.config.state, place, file.digest)
         return Entry(memory, store, file, trusted)

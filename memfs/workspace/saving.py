@@ -14,17 +14,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from memfs import credentials
 from memfs import memory as memories
+from memfs import projects
 from memfs import trust
 from memfs.answers import Done
 from memfs.answers import Entry
+from memfs.config import CHANNEL_NAME
 from memfs.config import Config
 from memfs.errors import BadConfig
 from memfs.errors import Exists
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
-from memfs.errors import SecretFound
 from memfs.errors import StorageFailed
 from memfs.scope import View
 from memfs.store import ABSENT
@@ -71,7 +73,9 @@ class Saving:
 
     def save(self, drafts: Sequence[Draft], *, allow_secret: bool) -> Sequence[Done]:
         """Save *drafts*, all of which are checked before the first is written; see `Workspace.save`."""
-        ready = [self._ready(draft, allow_secret=allow_secret) for draft in drafts]
+        ready = [self._ready(draft) for draft in drafts]
+        for number, draft in enumerate(() if allow_secret else drafts, 1):
+            credentials.refuse(draft.body, draft.values, whose=f" of memory {number}" if len(drafts) > 1 else "")
         self._refuse_guess()
         self._refuse_known([draft.values["id"] for draft in drafts if "id" in draft.values])
         saved: list[tuple[Entry, str]] = []
@@ -87,23 +91,24 @@ class Saving:
         notes = self._refreshed([entry for entry, _ in saved])
         return [Done("save", entry, (*([note] if note else []), *notes)) for entry, note in saved]
 
-    def _ready(self, draft: Draft, *, allow_secret: bool) -> _Ready:
+    def _ready(self, draft: Draft) -> _Ready:
         given = {key: value for key, value in draft.values.items() if value not in ("", [])}
         if not draft.body.strip() and "title" not in given:
             raise Invalid("There is nothing to save: give the memory a text.")
         store, note = self.view.target(draft.scope)
         given.setdefault("id", memories.new_id())
         given.setdefault("created", memories.format_time(datetime.now(UTC)))
+        if self.config.session:
+            given.setdefault("session", self.config.session)
+        refuse_bad_channels(given)
         raw = memories.compose(given, draft.body)
-        if not allow_secret:
-            refuse_secrets(raw.decode())
         return _Ready(raw, memories.parse(raw, "x.md").title, store, note)
 
     def _written(self, ready: _Ready) -> Entry:
         store = ready.store
-        with begun(store, self.config.state):
+        with begun(store, self.config):
             file = with_free_name(lambda name: store.write(name, ready.raw, ABSENT), ready.title)
-        entry = self._names.entry(store, file.path)
+        entry = self._edits.vouched(self._names.entry(store, file.path))
         self._edits.made("save", entry)
         return entry
 
@@ -119,7 +124,7 @@ class Saving:
         Raises:
             BadConfig: It cannot, and neither the command line nor the environment says.
         """
-        if self.config.broken and self.view.mode_source == "default":
+        if self.config.broken and not self.config.mode_is_named:
             raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
 
     def _refuse_known(self, ids: Sequence[Value]) -> None:
@@ -135,13 +140,19 @@ class Saving:
 
 
 @contextmanager
-def begun(store: Store, state: Path) -> Iterator[None]:
-    """Have *store* trusted if it is a workspace's that is empty yet: what the block puts there is the user's own."""
+def begun(store: Store, config: Config) -> Iterator[None]:
+    """Have *store* known and trusted if it is a workspace's that is empty yet: what the block puts there is the user's.
+
+    Args:
+        store: Where something is about to be put.
+        config: Says where that is remembered.
+    """
     new = store.scope == "workspace" and _is_empty(store.root)
     yield
     if new:
+        projects.note(config, store.root.parent)
         with suppress(StorageFailed):  # its text is marked as a stranger's then, and safe all the same
-            trust.set_trusted(state, store.root.parent, trusted=True)
+            trust.set_trusted(config.state, store.root.parent, trusted=True)
 
 
 def _is_empty(folder: Path) -> bool:
@@ -152,11 +163,14 @@ def _is_empty(folder: Path) -> bool:
         return not os.path.lexists(folder)
 
 
-def refuse_secrets(text: str) -> None:
-    """Refuse *text* if it looks like it holds a credential.
+def refuse_bad_channels(values: Mapping[str, Value | None]) -> None:
+    """Refuse names of channels that nobody could subscribe to.
 
     Raises:
-        SecretFound: It does.
+        Invalid: There is one among the `channels` of *values*.
     """
-    if found := trust.find_secrets(text):
-        raise SecretFound(found)
+    given = values.get("channels") or []
+    names = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else []
+    for name in names:
+        if not (isinstance(name, str) and CHANNEL_NAME.fullmatch(name.strip().casefold())):
+            raise Invalid(f"{name!r} is no channel; use a-z, 0-9, '.', _ and -.")

@@ -1,4 +1,4 @@
-"""Let clients that others wrote talk to `memfs serve`: `make interop`; exit code 0 only if all of it went well.
+"""Let clients that others wrote use memfs, its server and its plugin: `make interop`; exit code 0 if all went well.
 
 The first run installs them, for which it needs the registries of npm and Python. Homes are temporary.
 """
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.interop import claude_code
 from tests.interop import conformance
 from tests.interop import old_clients
 from tests.interop.checks import Check
@@ -27,6 +28,8 @@ def checks(root: Path) -> Iterator[Check]:
     yield from Inspector(program, world, world.folder()).checks()
     world = new_world(root / "conformance")
     yield from conformance.checks(program, world, world.folder())
+    world = new_world(root / "claude-code", **claude_code.QUIET)
+    yield from claude_code.checks(program, world, world.folder())
     world = new_world(root / "old")
     yield from old_clients.checks(world, world.folder())
 

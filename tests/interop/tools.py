@@ -18,10 +18,12 @@ INSPECTOR = "@modelcontextprotocol/inspector"
 CONFORMANCE = "@modelcontextprotocol/conformance"
 NEXT_CONFORMANCE = "conformance-next"
 """The same package in the version for the protocol since 2026-07-28, beside the other."""
+CLAUDE_CODE = "@anthropic-ai/claude-code"
 PACKAGES = {
     INSPECTOR: "2.12.0",
     CONFORMANCE: "0.1.16",
     NEXT_CONFORMANCE: f"npm:{CONFORMANCE}@0.2.0-alpha.12",
+    CLAUDE_CODE: "2.1.330",
 }
 """Of npm, exact: what they check changes from version to version."""
 NODE_AT_LEAST = (22, 19)

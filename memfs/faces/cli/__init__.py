@@ -29,7 +29,13 @@ COMMANDS = {
     "status": "find",
     "doctor": "upkeep",
     "reindex": "upkeep",
+    "group": "sharing",
+    "channel": "sharing",
+    "projects": "sharing",
     "trust": "upkeep",
+    "untrust": "upkeep",
+    "hook": "hook",
+    "why": "hook",
     "config": "upkeep",
     "path": "find",
     "serve": "serve",
@@ -38,8 +44,11 @@ COMMANDS = {
 """Command to module, in the order of the help."""
 
 SYNONYMS = {
-    "add": "save", "cat": "get", "delete": "forget", "find": "search", "help": "--help", "log": "restore", "ls": "list",
-    "mv": "move", "new": "save", "query": "search", "remove": "forget", "rm": "forget", "show": "get",
+    "add": "save", "allow": "trust", "cat": "get", "delete": "forget", "distrust": "untrust", "find": "search",
+    "help": "--help", "join": "group add", "log": "restore", "ls": "list", "mv": "move", "new": "save",
+    "project": "projects", "query": "search", "remove": "forget", "repos": "projects", "revoke": "untrust",
+    "rm": "forget", "share": "group", "show": "get", "subscribe": "channel subscribe", "team": "group",
+    "topic": "channel", "unsubscribe": "channel unsubscribe", "workspaces": "projects",
 }  # fmt: skip
 """What people type who come from other tools, to the command that they mean."""
 

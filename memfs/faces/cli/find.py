@@ -23,15 +23,27 @@ from memfs.faces.cli.common import workspace
 @click.argument("query", nargs=-1)
 @click.option("-n", "--limit", default=10, show_default=True, metavar="N", help="At most so many hits.")
 @click.option("--regex", default="", metavar="PATTERN", help="Also, this pattern must match (title or text).")
+@click.option("--all", "everywhere", is_flag=True, help="Ask all your projects, once cross_project is true.")
+@click.option("--project", "projects", multiple=True, metavar="NAME", help="Ask only this one; may be repeated.")
 @filtering
 @common
-def search_command(query: tuple[str, ...], limit: int, regex: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+def search_command(
+    query: tuple[str, ...],
+    limit: int,
+    regex: str,
+    *,
+    everywhere: bool,
+    projects: tuple[str, ...],
+    as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """Find memories.
 
     \b
     memfs search connection pool exhausted
     memfs search '"connection pool" -mysql tag:infra importance:>=8'
     memfs search 'type:decision created:>2026-01-01'
+    memfs search --all how do we page      (in every project: memfs config set cross_project true)
 
     Any of the words may match; the best match comes first. "Quoted words" must stand side by
     side, -word must not be there. Filters: tag: type: scope: channel: category: path:
@@ -40,7 +52,7 @@ def search_command(query: tuple[str, ...], limit: int, regex: str, *, as_json: b
     from memfs.faces import render
 
     words = " ".join(word.removeprefix(MARK) for word in query)
-    here = workspace()
+    here = workspace().across(projects) if everywhere or projects else workspace()
     results = here.search(words, filters=filters_of(options, here), limit=limit, regex=regex)
     if as_json:
         tell(render.results_json(results))
@@ -51,17 +63,23 @@ def search_command(query: tuple[str, ...], limit: int, regex: str, *, as_json: b
 @click.command()
 @click.argument("memory")
 @click.option("--scope", default="", metavar="SCOPE", help="Look only in workspace, global or group:NAME.")
+@click.option("--project", metavar="NAME", help="Look in this project, which `search --all` named.")
 @click.option("--body", is_flag=True, help="Print only the text.")
 @common
-def get_command(memory: str, scope: str, *, body: bool, as_json: bool) -> None:
+def get_command(memory: str, scope: str, project: str | None, *, body: bool, as_json: bool) -> None:
     """Show one memory.
+
+    \b
+    memfs get 01KAJ9D3Q0
+    memfs get 01KAJ9D3Q0 --project shop
 
     MEMORY is an id or the beginning of one, a path, or a whole title.
     """
     from memfs.faces import render
     from memfs.trust import inert
 
-    entry = workspace().get(memory, scope=scope)
+    here = workspace() if project is None else workspace().across([project])
+    entry = here.get(memory, scope=scope)
     if as_json:
         tell(render.entry_json(entry, body=True))
     elif body and sys.stdout.isatty():

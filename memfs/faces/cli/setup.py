@@ -13,20 +13,32 @@ import click
 
 from memfs.faces.cli.common import check_word
 from memfs.faces.cli.common import common
+from memfs.faces.cli.common import given_mode
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 
 if TYPE_CHECKING:
-    from memfs.clients import Change
-    from memfs.clients import Wish
+    from memfs.clients import Server
+    from memfs.extras import Hooks
+    from memfs.extras import Plugin
+    from memfs.extras import Rules
     from memfs.faces.render import Json
     from memfs.faces.render import Line
+    from memfs.foreign import Change
+
+    Wish = Server | Hooks | Rules | Plugin
 
 SAID = {
-    "added": ("Set up memfs in", "Would set up memfs in"),
-    "updated": ("Updated memfs in", "Would update memfs in"),
-    "removed": ("Took memfs out of", "Would take memfs out of"),
+    "added": ("Set up {} in", "Would set up {} in"),
+    "updated": ("Updated {} in", "Would update {} in"),
+    "removed": ("Took {} out of", "Would take {} out of"),
     "restored": ("Brought back what memfs replaced in", "Would bring back what memfs replaced in"),
+}
+PARTS = {
+    "server": ("memfs", "is"),
+    "plugin": ("memfs's plugin", "is"),
+    "hooks": ("memfs's hooks", "are"),
+    "rules": ("memfs's rules", "are"),
 }
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -34,15 +46,26 @@ COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 class Options(NamedTuple):
     """What the command line said."""
 
-    dry_run: bool
-    remove: bool
-    name: str | None
-    project: bool
-    workspace: str | None
+    dry_run: bool = False
+    remove: bool = False
+    name: str | None = None
+    project: bool = False
+    workspace: str | None = None
+    plugin: bool = False
+    hooks: bool = False
+    rules: bool = False
+
+    @property
+    def part(self) -> str:
+        """What is set up: one of `PARTS`."""
+        return "plugin" if self.plugin else "hooks" if self.hooks else "rules" if self.rules else "server"
 
 
 @click.command()
 @click.argument("client", required=False)
+@click.option("--plugin", is_flag=True, help="The plugin, of Claude Code: server, hooks, commands and a skill in one.")
+@click.option("--hooks", is_flag=True, help="The hooks, which tell a session what it should know, and what is new.")
+@click.option("--rules", is_flag=True, help="A few lines in this project's AGENTS.md, CLAUDE.md or GEMINI.md.")
 @click.option("--dry-run", is_flag=True, help="Show the change and write nothing.")
 @click.option("--remove", is_flag=True, help="Take memfs out again.")
 @click.option("--as", "name", metavar="NAME", help="What the client calls the server (default: memfs).")
@@ -52,47 +75,96 @@ class Options(NamedTuple):
 def setup_command(client: str | None, *, as_json: bool, **given: object) -> None:
     """Let an agent use memfs.
 
-    Puts the MCP server into the client's own settings, shows what changes there, and keeps a backup beside the
-    file. Without a client it lists the clients, and where memfs is set up.
+    Puts the MCP server into the client's own settings, or what else the options name, shows what changes there, and
+    keeps a backup beside the file. Without a client it lists the clients, and what is set up where.
 
     \b
     memfs setup
     memfs setup claude-code
+    memfs setup claude-code --plugin
+    memfs setup codex --hooks
+    memfs setup gemini --rules
     memfs setup cursor --project
     memfs setup codex --as recall
     memfs setup claude-code --remove
     """
     from memfs import clients
-    from memfs import scope
+    from memfs import foreign
     from memfs.errors import Invalid
     from memfs.faces import render
 
     options = Options(**given)  # type: ignore[arg-type]  # click made them
-    top = scope.project_of(Path.cwd()) if options.project else None
     if client is None:
-        if options._replace(project=False) != Options(False, False, None, False, None):  # noqa: FBT003
+        if options._replace(project=False) != Options():
             raise Invalid(f"Name the client: {', '.join(clients.CLIENTS)}.")
-        _list(top, as_json=as_json)
+        _list(_project(options), as_json=as_json)
         return
     check_word("client", client, clients.CLIENTS)
-    known, name = clients.CLIENTS[client], options.name or clients.OWN_NAME
-    clients.check_name(known, name)
-    started = ("memfs",) if top else clients.launcher()
-    command = (*started, "serve", *_arguments(client, options))
-    wish = clients.Wish(known, clients.path_of(known, top, os.environ), name, command, options.project)
-    change, backup = clients.plan(wish, remove=options.remove), None
+    wish = _wish(client, options)
+    change = foreign.plan(wish, remove=options.remove)
     if not as_json:
         say(_diff_lines(wish, change))
-    if not options.dry_run:
-        change, backup = clients.write(wish, change, remove=options.remove)
-    notes = [] if options.remove or change.action == "unchanged" else list(_notes(client, wish, change))
+    change, backup = _carried_out(wish, change, options)
+    notes = [] if change.action == "unchanged" else list(_notes(client, wish, change, options))
     if as_json:
         written = not options.dry_run and change.action != "unchanged"
-        tell(_json(client, wish, change, notes) | {"written": written, "backup": str(backup) if backup else None})
+        answer = _json(client, wish, change, options) | {"notes": notes}
+        tell(answer | {"written": written, "backup": str(backup) if backup else None})
     else:
-        say(_result_lines(wish, change, backup, options))
+        say(_result_lines(client, wish, change, options, backup))
         say(render.note_lines(notes))
-        say(_next_lines(wish) if change.action in ("added", "updated") and not options.dry_run else [])
+        say(_next_lines(client, wish) if change.action in ("added", "updated") and not options.dry_run else [])
+
+
+def _wish(client: str, options: Options) -> Wish:
+    """Return what the options wish for, in which file."""
+    from memfs import clients
+    from memfs import config
+    from memfs import extras
+    from memfs.errors import Invalid
+
+    known, top = clients.CLIENTS[client], _project(options)
+    if sum((options.plugin, options.hooks, options.rules)) > 1:
+        raise Invalid("One at a time: --plugin, --hooks or --rules.")
+    if options.part != "server" and (options.name or options.workspace or given_mode()):
+        raise Invalid(f"--as, --workspace and --mode are for the server; leave them out with --{options.part}.")
+    if options.plugin and (client != "claude-code" or top):
+        raise Invalid("The plugin is Claude Code's, and yours alone: memfs setup claude-code --plugin.")
+    started = ("memfs",) if top else clients.launcher()
+    if options.plugin:
+        return extras.plugin_of(os.environ, config.load().state)
+    if options.hooks:
+        return extras.hooks_of(known, top, os.environ, started)
+    if options.rules:
+        return extras.rules_of(known, top or Path.cwd())
+    name = options.name or clients.OWN_NAME
+    clients.check_name(known, name)
+    command = (*started, "serve", *_arguments(client, options))
+    return clients.Server(known, clients.path_of(known, top, os.environ), name, command, options.project)
+
+
+def _project(options: Options) -> Path | None:
+    """Return the project whose files are meant; None: the user's own are."""
+    from memfs import scope
+
+    return scope.project_of(Path.cwd()) if options.project or options.rules else None
+
+
+def _carried_out(wish: Wish, change: Change, options: Options) -> tuple[Change, Path | None]:
+    """Do what is wished for, unless it is only shown; return what was done, and where the file as it was is kept."""
+    from memfs import clients
+    from memfs import extras
+    from memfs import foreign
+
+    backup, folder = None, wish.folder if isinstance(wish, extras.Plugin) else None
+    outdated = folder is not None and not options.remove and extras.outdated(folder, clients.launcher())
+    if not options.dry_run:
+        if folder and outdated:
+            extras.lay_out(folder, clients.launcher())
+        change, backup = foreign.write(wish, change, remove=options.remove)
+        if folder and options.remove:
+            extras.clear_away(folder)
+    return (change._replace(action="updated") if outdated and change.action == "unchanged" else change), backup
 
 
 def _arguments(client: str, options: Options) -> tuple[str, ...]:
@@ -101,8 +173,7 @@ def _arguments(client: str, options: Options) -> tuple[str, ...]:
     from memfs.clients import CLIENTS
     from memfs.errors import Invalid
 
-    context, workspace = click.get_current_context(), options.workspace
-    mode = (context.obj or {}).get("mode") or (context.find_root().obj or {}).get("mode")
+    mode, workspace = given_mode(), options.workspace
     if mode and mode.lower() not in config.MODES:
         raise Invalid(f"{mode!r} is no mode; the modes are {', '.join(config.MODES)}.")
     if workspace is None and CLIENTS[client].opened[options.project]:
@@ -117,27 +188,58 @@ def _arguments(client: str, options: Options) -> tuple[str, ...]:
     return (*(("--workspace", workspace) if workspace else ()), *(("--mode", mode.lower()) if mode else ()))
 
 
-def _notes(client: str, wish: Wish, change: Change) -> Iterator[str]:
+def _notes(client: str, wish: Wish, change: Change, options: Options) -> Iterator[str]:
+    from memfs import clients
+    from memfs import extras
+
+    if options.remove:
+        if options.plugin:
+            yield "Claude Code lists it as disabled until `claude plugin uninstall memfs@memfs`."
+        return
+    if client == "claude-code":
+        yield from _doubled(options)
+    if wish.shared and not isinstance(wish, extras.Rules):
+        yield "Whoever uses this project needs memfs on their PATH."
+        if client == "codex":
+            yield "Codex reads a project's settings only where the project is trusted."
+    if not isinstance(wish, clients.Server):
+        return
     if change.replaced:
         yield f"{wish.name} started {change.replaced} before; the backup keeps that entry with all its variables."
     if client == "claude-desktop" and "--workspace" not in wish.command:
         yield "Claude Desktop stands in no project: it sees global memory only. --workspace DIR gives it a project's."
-    if wish.shared:
-        yield "Whoever uses this project needs memfs on their PATH."
-    if wish.shared and client == "codex":
-        yield "Codex reads a project's settings only where the project is trusted."
 
 
-def _json(client: str, wish: Wish, change: Change, notes: list[str]) -> Json:
+def _doubled(options: Options) -> Iterator[str]:
+    """Yield what Claude Code has from the plugin and beside it."""
+    from memfs.errors import MemfsError
+
+    try:
+        parts = {*_parts("claude-code", None), options.part}
+    except MemfsError:  # of a file that is not the one to be changed
+        return
+    if {"plugin", "server"} <= parts:
+        yield "Claude Code starts this server and leaves the plugin's alone; one is enough."
+    if {"plugin", "hooks"} <= parts:
+        yield "The plugin brings these hooks, too: each is called twice. memfs setup claude-code --hooks --remove"
+
+
+def _json(client: str, wish: Wish, change: Change, options: Options) -> Json:
+    from memfs import clients
+    from memfs import extras
+
+    server = wish if isinstance(wish, clients.Server) else None
+    folder = {"folder": str(wish.folder)} if isinstance(wish, extras.Plugin) else {}
     return {
         "client": client,
-        "name": wish.name,
+        "part": options.part,
+        "name": server.name if server else None,
         "path": str(wish.path),
+        **folder,
         "action": change.action,
-        "command": list(wish.command),
+        "command": list(server.command) if server else None,
         "diff": "\n".join(change.diff(wish.path)),
-        "notes": notes,
-        "next": wish.client.see.format(name=wish.name),
+        "next": wish.see,
     }
 
 
@@ -148,30 +250,38 @@ def _diff_lines(wish: Wish, change: Change) -> Iterator[Line]:
         yield [(inert(line), "bold" if line.startswith(("+++", "---")) else COLOURS.get(line[:1], ""))]
 
 
-def _result_lines(wish: Wish, change: Change, backup: Path | None, options: Options) -> Iterator[Line]:
+def _result_lines(client: str, wish: Wish, change: Change, options: Options, backup: Path | None) -> Iterator[Line]:
+    from memfs.clients import CLIENTS
+    from memfs.clients import Server
+    from memfs.extras import Plugin
     from memfs.trust import inert
 
-    title, path = wish.client.title, inert(str(wish.path))
+    title, path, (part, be) = CLIENTS[client].title, inert(str(wish.path)), PARTS[options.part]
     if change.action == "unchanged":
-        said = f"{wish.name} is not set up in {title}." if options.remove else f"memfs is already set up in {title}."
+        missing = wish.name if isinstance(wish, Server) else part
+        said = f"{missing} {be} not set up in {title}." if options.remove else f"{part} {be} already set up in {title}."
         yield [(said, "bold"), (f"  {path}", "dim")]
         return
     gone = " (nothing else was in it: the file goes)" if change.after is None else ""
-    yield [(f"{SAID[change.action][options.dry_run]} {title}", "green"), (f"  {path}{gone}", "dim")]
+    yield [(f"{SAID[change.action][options.dry_run].format(part)} {title}", "green"), (f"  {path}{gone}", "dim")]
+    if isinstance(wish, Plugin) and not options.remove:
+        yield [("It lies in: ", "dim"), (inert(str(wish.folder)), "")]
     if backup:
         yield [("As it was:  ", "dim"), (inert(str(backup)), "")]
 
 
-def _next_lines(wish: Wish) -> Iterator[Line]:
-    yield [("Next:       ", "dim"), (wish.client.see.format(name=wish.name), "")]
-    if wish.client.title == "Claude Code":
+def _next_lines(client: str, wish: Wish) -> Iterator[Line]:
+    from memfs.clients import Server
+
+    yield [("Next:       ", "dim"), (wish.see, "")]
+    if client == "claude-code" and isinstance(wish, Server):
         where = "project" if wish.shared else "user"
         words = f"claude mcp add --scope {where} {wish.name} -- {shlex.join(wish.command)}"
         yield [("The same:   ", "dim"), (words, "")]
 
 
 def _list(top: Path | None, *, as_json: bool) -> None:
-    """Print where each client keeps its settings, and under which names memfs is set up there."""
+    """Print where each client keeps its settings, under which names memfs is set up there, and what else is."""
     from memfs.clients import CLIENTS
     from memfs.trust import inert
 
@@ -181,9 +291,11 @@ def _list(top: Path | None, *, as_json: bool) -> None:
         return
     colours = {"set up": "green", "cannot be read": "yellow"}
     for row in rows:
-        names = ", ".join(row["names"])
+        parts = [part for part in row["parts"] if part != "server"]
+        also = [f"  as {', '.join(row['names'])}"] if row["names"] else []
+        also += [f"  with {' and '.join(parts)}"] if parts else []
         place: Line = [(f"{row['client']:<15} ", "bold"), (f"{row['state']:<15} ", colours.get(row["state"], "dim"))]
-        say([[*place, (inert(str(row["path"])), "dim"), (f"  as {names}" if names else "", "")]])
+        say([[*place, (inert(str(row["path"])), "dim"), ("".join(also), "")]])
         say([[("  " + inert(row["problem"]), "yellow")]] if row["problem"] else [])
     say([[("Set it up in one:  ", "dim"), ("memfs setup CLIENT", "")]])
 
@@ -193,12 +305,33 @@ def _row(key: str, top: Path | None) -> Json:
     from memfs.errors import MemfsError
 
     client = clients.CLIENTS[key]
-    row: Json = {"client": key, "path": None, "state": "cannot be read", "names": [], "problem": ""}
+    row: Json = {"client": key, "path": None, "state": "cannot be read", "names": [], "parts": [], "problem": ""}
     try:
         path = clients.path_of(client, top, os.environ)
         row["path"] = str(path)
-        row["names"] = clients.names_in(clients.Wish(client, path, clients.OWN_NAME, ()))
-        row["state"] = "set up" if row["names"] else "not set up" if path.exists() else "no file"
+        row["names"] = clients.names_in(client, path)
+        row["parts"] = list(_parts(key, top))
+        row["state"] = "set up" if row["parts"] else "not set up" if path.exists() else "no file"
     except MemfsError as error:
         row["problem"] = str(error)
     return row
+
+
+def _parts(key: str, top: Path | None) -> Iterator[str]:
+    """Yield the parts that are set up in the client *key*, for the user or in the project *top*."""
+    from memfs import clients
+    from memfs import config
+    from memfs import extras
+    from memfs import foreign
+
+    client = clients.CLIENTS[key]
+    if clients.names_in(client, clients.path_of(client, top, os.environ)):
+        yield "server"
+    wishes: dict[str, Wish] = {}
+    if key == "claude-code" and not top:
+        wishes["plugin"] = extras.plugin_of(os.environ, config.load().state)
+    if client.hooks:
+        wishes["hooks"] = extras.hooks_of(client, top, os.environ, ("memfs",))
+    if client.rules and top:
+        wishes["rules"] = extras.rules_of(client, top)
+    yield from (part for part, wish in wishes.items() if foreign.examined(wish.path, wish.found))

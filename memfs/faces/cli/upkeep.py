@@ -1,4 +1,4 @@
-"""The commands that set memfs up and keep it well: init, doctor, reindex, trust, config, completion."""
+"""The commands that set memfs up and keep it well: init, doctor, reindex, trust, untrust, config, completion."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from memfs.faces.cli.common import workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from collections.abc import Sequence
 
     from memfs.answers import Entry
+    from memfs.looking import Look
+    from memfs.looking import Trusted
 
 FOUND_SOMETHING = 9
 
@@ -56,7 +59,10 @@ def init_command(*, as_json: bool) -> None:
 def doctor_command(*, fix: bool, strict: bool, yes: bool, as_json: bool) -> None:
     """Look for what is wrong, and mend it.
 
-    Finds files that cannot be read, ids that stand twice, and moves that were cut off.
+    Finds files that cannot be read, ids that stand twice, moves that were cut off, and what looks
+    like a credential.
+
+    What was saved with --allow-secret is listed too.
     """
     from memfs import doctor
     from memfs.faces import render
@@ -66,7 +72,8 @@ def doctor_command(*, fix: bool, strict: bool, yes: bool, as_json: bool) -> None
         asked = not yes and not as_json and sys.stdin.isatty()
         return yes or (asked and click.confirm(f"Remove the copy {inert(str(entry.path))}?", err=True))
 
-    report = doctor.examine(workspace(), fix=fix, may_remove=may_remove)
+    with _progress("looking for secrets") as advance:
+        report = doctor.examine(workspace(), fix=fix, may_remove=may_remove, progress=advance)
     if as_json:
         tell(render.report_json(report))
     else:
@@ -117,30 +124,136 @@ class _progress:  # noqa: N801  (used like a function)
 
 
 @click.command()
-@click.option("--revoke", is_flag=True, help="Trust it no longer.")
+@click.option("--diff", is_flag=True, help="Show what is not accepted yet, and change nothing.")
+@click.option("--always", is_flag=True, help="Trust whatever comes, too.")
+@click.option("--list", "listed", is_flag=True, help="Show the projects that you trust.")
 @common
-def trust_command(*, revoke: bool, as_json: bool) -> None:
-    """Trust this project's memories.
+def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> None:
+    """Trust this project's memories as they are now.
+
+    \b
+    memfs trust --diff
+    memfs trust
+    memfs trust --always    (a repository that only you and your team write to)
+    memfs trust --list
 
     The text of a project that you cloned is a stranger's: it is marked `untrusted` wherever it is
-    shown, and no agent is told of it unasked.
+    shown, and no agent is told of it unasked. What a later pull brings is a stranger's again. What
+    memfs writes here for you is yours.
+    """
+    from memfs import looking
+    from memfs.trust import inert
+
+    if diff + always + listed > 1:
+        raise click.UsageError("One at a time: --diff, --always or --list.", click.get_current_context())
+    here = workspace()
+    if listed:
+        _show_trusted(looking.trusted(here.config.state), as_json=as_json)
+    elif diff:
+        _show_strangers(looking.look(here), as_json=as_json)
+    elif always:
+        looking.accept_always(here)
+        if as_json:
+            tell({"workspace": str(here.view.workspace), "trusted": True, "always": True})
+        else:
+            say([[("Trusted, whatever comes: ", "green"), (inert(str(here.view.workspace)), "bold")]])
+    else:
+        _show_accepted(looking.accept(here), as_json=as_json)
+
+
+def _show_accepted(found: Look, *, as_json: bool) -> None:
+    """Print what was accepted."""
+    from memfs.trust import inert
+
+    place, count, hiding = found.store.root.parent, len(found.strangers), len(found.hiding)
+    if as_json:
+        notes = {"accepted": count, "hidden": hiding, "notes": list(found.unread)}
+        tell({"workspace": str(place), "trusted": found.is_whole, "always": found.always, **notes})
+        return
+    if found.always:
+        said = "It is trusted already, whatever comes; `memfs untrust` takes that back."
+    elif not found.store.is_there():
+        said = "There is no memory here yet, so nothing was accepted; what memfs saves here is trusted."
+    elif not count:
+        said = "Everything that is here was accepted before."
+    else:
+        said = f"Accepted {count:,} {'memory' if count == 1 else 'memories'}; what changes or comes later is not."
+    say([[(inert(str(place)), "bold")], [(said, "green" if count else "")]])
+    if hiding:
+        say([[(f"{hiding:,} of them hold characters that no reader sees:", "yellow")]])
+        say([(f"  {inert(each.path)}", "")] for each in found.hiding)
+    say([("note: ", "yellow"), (inert(sentence), "")] for sentence in found.unread)
+
+
+def _show_strangers(found: Look, *, as_json: bool) -> None:
+    """Print what nobody vouches for, whole and inert."""
+    from memfs.trust import inert
+
+    place = found.store.root.parent
+    if as_json:
+        memories = [
+            {"path": str(found.store.absolute(each.path)), "name": each.path, "change": each.change}
+            | {"digest": each.digest, "hidden": each.hides, "text": each.text}
+            for each in found.strangers
+        ]
+        tell({"workspace": str(place), "always": found.always, "memories": memories, "notes": list(found.unread)})
+        return
+    for each in found.strangers:
+        say([
+            [(inert(str(found.store.absolute(each.path))), "bold"), (f"  {each.change}", "yellow"),
+             ("  holds characters that no reader sees" if each.hides else "", "bold red")],
+            *([(f"  {inert(line)}", "")] for line in each.text.replace("\r\n", "\n").removesuffix("\n").split("\n")),
+            [],
+        ])  # fmt: skip
+    if found.strangers:
+        say([[(f"{len(found.strangers):,} not accepted yet; `memfs trust` accepts them as they are.", "")]])
+    else:
+        why = ": it is trusted, whatever comes" if found.always else ""
+        say([[(f"Nothing here waits to be accepted{why}.", "")]])
+    say([("note: ", "yellow"), (inert(sentence), "")] for sentence in found.unread)
+
+
+def _show_trusted(trusted: Sequence[Trusted], *, as_json: bool) -> None:
+    """Print the workspaces that the user trusts."""
+    from memfs.trust import inert
+
+    if as_json:
+        tell({"trusted": [
+            {"workspace": str(each.workspace), "always": each.always, "present": each.present} for each in trusted
+        ]})  # fmt: skip
+        return
+    for each in trusted:
+        line = [("always      " if each.always else "as it was   ", "dim"), (inert(str(each.workspace)), "bold")]
+        say([[*line, ("" if each.present else "  is not there", "yellow")]])
+    if not trusted:
+        say([[("No project is trusted yet.", "")]])
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@common
+def untrust_command(path: Path | None, *, as_json: bool) -> None:
+    """Trust nothing of this project any more.
+
+    Not even what was accepted. PATH is another project's folder, there or gone.
     """
     from memfs import trust
     from memfs.trust import inert
 
     here = workspace()
-    trust.set_trusted(here.config.state, here.view.workspace, trusted=not revoke)
+    place = Path(os.path.realpath(path)) if path else here.view.workspace
+    trust.set_trusted(here.config.state, place, trusted=False)
     if as_json:
-        tell({"workspace": str(here.view.workspace), "trusted": not revoke})
+        tell({"workspace": str(place), "trusted": False})
     else:
-        say([[("No longer trusted: " if revoke else "Trusted: ", ""), (inert(str(here.view.workspace)), "bold")]])
+        say([[("No longer trusted: ", ""), (inert(str(place)), "bold")]])
 
 
 @click.command()
 @click.argument("action", default="list", type=click.Choice(["list", "get", "set", "unset", "edit"]))
 @click.argument("key", required=False)
 @click.argument("value", required=False)
-@click.option("--here", is_flag=True, help="With set or unset of mode: for this workspace alone.")
+@click.option("--here", is_flag=True, help="With set or unset of mode, name or private: for this workspace.")
 @common
 def config_command(action: str, key: str | None, value: str | None, *, here: bool, as_json: bool) -> None:
     """Show and change settings.
@@ -149,39 +262,44 @@ def config_command(action: str, key: str | None, value: str | None, *, here: boo
     memfs config
     memfs config set mode hybrid
     memfs config set mode hybrid --here
+    memfs config set private true --here
+    memfs config set cross_project true
     memfs config unset weights.global
     """
     from memfs import config as configuration
+    from memfs import settings as settable
     from memfs.errors import Invalid
     from memfs.faces.cli import compose
 
     opened = workspace()
     place = opened.view.workspace
-    settings = configuration.values(opened.config, place)
+    settings = settable.values(opened.config, place)
     if action in ("set", "unset"):
         if key is None or (action == "set") != (value is not None):
             raise Invalid("memfs config set KEY VALUE, or memfs config unset KEY.")
-        if here and key != "mode":
-            raise Invalid("Only the mode can be set for one workspace alone.")
         own: Path | None = place if here else None
-        configuration.set_value(opened.config, key, value or "", own)
-        settings = configuration.values(configuration.load(), place)
+        settable.set_value(opened.config, key, value or "", own)
+        settings = settable.values(configuration.load(), place)
     elif action == "edit":
         opened.config.path.parent.mkdir(parents=True, exist_ok=True)
         compose.run_editor(opened.config.path)
-        settings = configuration.values(configuration.load(), place)
+        settings = settable.values(configuration.load(), place)
     if key is not None and key not in settings:
-        configuration.refuse_unknown(key)
+        settable.refuse_unknown(key)
     shown = {key: settings[key]} if key else settings
     if as_json:
         tell(shown)
     elif action == "get" and key:
-        click.echo(settings[key])
+        click.echo(_shown(settings[key]))
     else:
         say(
-            [(f"{name:<32} ", "dim"), (f"{setting:<10}", "bold"), (configuration.KEYS[name], "dim")]
+            [(f"{name:<32} ", "dim"), (f"{_shown(setting) or '-':<10} ", "bold"), (settable.KEYS[name], "dim")]
             for name, setting in shown.items()
         )
+
+
+def _shown(setting: str | float | bool) -> str:
+    return str(setting).lower() if isinstance(setting, bool) else str(setting)
 
 
 @click.command()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import select
 import sys
+import threading
+import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from contextlib import suppress
-from queue import Empty
-from queue import SimpleQueue
+from datetime import UTC
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -20,20 +24,21 @@ from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
 
 if TYPE_CHECKING:
-    from memfs.answers import Event
     from memfs.store import Store
     from memfs.watch import Watcher
     from memfs.workspace import Workspace
 
 LOOK_SECONDS = 0.5
 """Between two looks whether anybody reads what we say."""
-READ_SECONDS = 0.1
-"""Between two changes, for reading on in what was there in the beginning."""
 
 
 @click.command()
+@click.option(
+    "--session", is_flag=True, help="For an agent: only what others did, one line for all that came together."
+)
+@click.option("--every", default=60.0, show_default=True, metavar="SECONDS", help="With --session: a line at most.")
 @common
-def watch_command(*, as_json: bool) -> None:
+def watch_command(*, session: bool, every: float, as_json: bool) -> None:
     """Show what changes, by whom and where.
 
     \b
@@ -42,57 +47,101 @@ def watch_command(*, as_json: bool) -> None:
 
     One line for each memory that is added, changed, moved or removed, by whatever program, until
     Ctrl-C. With --json each line is an object.
+
+    With --session what the agent's own session did is left out, and so is what it heard already
+    (see `memfs hook`). Which session that is says MEMFS_SESSION, or CLAUDE_CODE_SESSION_ID.
     """
     from memfs.faces import render
-    from memfs.feed import Feed
 
     here = workspace()
-    on_side = as_json or not _shows()
-    with _watched(here) as (events, watcher):
-        feed = Feed(here)
-        feed.remember(READ_SECONDS)
+    on_side = session or as_json or not _shows()
+    with _watched(here) as (stirred, watcher):
+        first = here.list(limit=1).notes  # what is there now is no news
+        tell_news = _for_agent(here, every, as_json=as_json) if session else _for_people(here, as_json=as_json)
         notes: Sequence[str] = ()
-        say(render.watching_lines(here.view.stores, here.list(limit=1).notes), err=on_side)
+        due = True
+        say(render.watching_lines(here.view.stores, first), err=on_side)
         while _is_read():
             if notes != watcher.notes():
                 notes = watcher.notes()
                 say(render.note_lines(notes), err=on_side)
-            more = feed.remember(READ_SECONDS)
-            for happening in feed.tell(_next(events, 0.0 if more else LOOK_SECONDS)):
-                tell(render.event_json(happening)) if as_json else say(render.event_lines(happening))
+            due = due and not tell_news()
+            if stirred.wait(LOOK_SECONDS):
+                stirred.clear()
+                due = True
+
+
+def _for_people(here: Workspace, *, as_json: bool) -> Callable[[], bool]:
+    """Return what prints all that happened since it was called last, and returns whether it did."""
+    from memfs import feed
+    from memfs.faces import render
+
+    cursor = feed.since(here, "").cursor
+
+    def tell_news() -> bool:
+        nonlocal cursor
+        told = feed.since(here, cursor)
+        cursor = told.cursor
+        for happening in told.happenings:
+            tell(render.event_json(happening)) if as_json else say(render.event_lines(happening))
+        return True
+
+    return tell_news
+
+
+def _for_agent(here: Workspace, every: float, *, as_json: bool) -> Callable[[], bool]:
+    """Return what prints one line of what others did since this session heard, unless it did *every* seconds ago."""
+    from memfs import brief
+    from memfs.errors import Busy
+    from memfs.heard import Ledger
+    from memfs.trust import inert_line
+
+    ledger = Ledger(here.config.state)
+    session = here.config.session or f"watch-{os.getpid()}"
+    told_at = float("-inf")
+    with suppress(Busy), ledger.session(session) as heard:  # a hook has it, and begins it
+        if not heard.cursor:
+            brief.unheard(here, heard)
+
+    def tell_news() -> bool:
+        nonlocal told_at
+        if time.monotonic() < told_at + every:
+            return False
+        try:
+            with ledger.session(session) as heard:
+                news = brief.news(here, heard, datetime.now(UTC))
+                brief.noted(ledger, heard, "watch", news)
+        except Busy:
+            return False
+        if news.text:
+            told_at = time.monotonic()
+            tell({"news": news.text}) if as_json else click.echo(inert_line(news.text))
+        return True
+
+    return tell_news
 
 
 @contextmanager
-def _watched(here: Workspace) -> Iterator[tuple[SimpleQueue[Event | None], Watcher]]:
-    """Watch the stores of *here*; yields what its listeners are told, and the watcher."""
+def _watched(here: Workspace) -> Iterator[tuple[threading.Event, Watcher]]:
+    """Watch the stores of *here* and keep its index up to date; yields what is set then, and the watcher."""
     from memfs.errors import MemfsError
     from memfs.watch import Watcher
 
-    def stirred(_store: Store) -> None:
-        # all of them, because a move is one change in each of two; the end of what belongs together is None
+    def stir(_store: Store) -> None:
+        # all of them, because a move is one change in each of two
         for store in here.view.stores:
             with suppress(MemfsError):  # a store that cannot be read now is looked at again
                 here.refresh(store)
-        events.put(None)
+        stirred.set()
 
-    events: SimpleQueue[Event | None] = SimpleQueue()
-    watcher = Watcher(here.view.stores, stirred)
+    stirred = threading.Event()
+    watcher = Watcher(here.view.stores, stir)
     here.hints = watcher
-    here.listen(events.put)
     watcher.start()
     try:
-        yield events, watcher
+        yield stirred, watcher
     finally:
         watcher.stop()
-
-
-def _next(events: SimpleQueue[Event | None], seconds: float) -> Sequence[Event]:
-    """Return what comes within *seconds*, and all that belongs to it; nothing when nothing does."""
-    found: list[Event] = []
-    with suppress(Empty):
-        while (event := events.get(timeout=LOOK_SECONDS if found else seconds)) is not None:
-            found.append(event)
-    return found
 
 
 def _shows() -> bool:

@@ -15,6 +15,7 @@ from memfs import sessions
 from memfs.errors import Invalid
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp import tools
+from memfs.faces.mcp.changes import memory_changes
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
 from memfs.faces.mcp.tools import missing
@@ -180,6 +181,7 @@ HANDLERS: dict[str, Handler] = {
         handler.__name__: handler
         for handler in (
             recall_relevant_context, auto_session_start, organize_session, summarize_session, get_time_window_context,
+            memory_changes,
         )
     },
 }  # fmt: skip

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from typing import TypeVar
 
+from memfs.config import SESSION_NAMED_BY
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.scope import NAMED_BY
+from memfs.scope import grounds
 from memfs.scope import named_workspace
 
 if TYPE_CHECKING:
     from memfs.answers import Entry
     from memfs.answers import Event
     from memfs.store import Store
-    from memfs.watch import Watcher
     from memfs.workspace import Workspace
 
 Answer = TypeVar("Answer")
@@ -57,6 +58,8 @@ class Desk:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._environ = dict(os.environ if environ is None else environ)
+        if not any(self._environ.get(name) for name in SESSION_NAMED_BY):
+            self._environ[SESSION_NAMED_BY[0]] = f"server-{os.urandom(6).hex()}"
         self.pinned = folder is not None or bool(named_workspace(self._environ))
         self._folder = folder
         self._mode = mode
@@ -64,46 +67,50 @@ class Desk:
         self._lock = threading.RLock()
         self._at_work = 0
         self._idle = threading.Condition()
-        self._here: Workspace | None = None
-        self._watcher: Watcher | None = None
-        self._settings: object = None
+        self._here: _Watched | None = None
+        self._everywhere: _Watched | None = None
+        self._grounds: object = None
 
     @property
     def here(self) -> Workspace:
-        """Return the workspace; opened, if this is the first time, or if config.toml changed since.
+        """Return the workspace; opened, if this is the first time, or if what its view goes by changed since.
 
         Raises:
             Invalid, BadConfig: The settings cannot be used.
         """
         with self._lock:
-            if self._here is not None and self._settings == _identity(self._here.config.path):
-                return self._here
+            if self._here is not None and self._grounds == grounds(self._here.workspace.config):
+                return self._here.workspace
             return self._open()
 
+    @property
+    def everywhere(self) -> Workspace:
+        """Return what questions across projects are asked of; as new as `here`, and opened when it is first needed.
+
+        Raises:
+            OutOfScope: The user has not switched such questions on.
+            Invalid, BadConfig: As for `here`.
+        """
+        with self._lock:
+            here = self.here
+            if self._everywhere is None:
+                self._everywhere = _Watched(here.across())
+            return self._everywhere.workspace
+
     def _open(self) -> Workspace:
-        from memfs.watch import Watcher
         from memfs.workspace import Workspace
 
         environ = self._environ
         if self._folder is not None:
             environ = {name: value for name, value in environ.items() if name not in NAMED_BY}
         here = Workspace.open(self._folder or _standing(), mode=self._mode, environ=environ)
-        self._settings = _identity(here.config.path)
+        self._grounds = grounds(here.config)
         replaced = self._here is not None
         self._leave()
-        self._watcher = here.hints = Watcher(here.view.stores, self._stirred)
-        here.listen(self._heard)
-        self._here = here
-        self._watcher.start()
+        self._here = _Watched(here, self._heard)
         if replaced:  # what the old one had not told yet is lost, and other stores may be seen now
             self._heard(None)
         return here
-
-    def _stirred(self, store: Store) -> None:
-        """Bring the index up to date with *store*; called by the watcher's thread, where its listeners are told."""
-        here = self._here
-        if here is not None and any(each.key == store.key for each in here.view.stores):
-            here.refresh(store)
 
     def settle(self, folder: Path) -> None:
         """Work for *folder* from now on."""
@@ -125,14 +132,19 @@ class Desk:
                 self._at_work -= 1
                 self._idle.notify_all()
 
+    def owns(self, store: Store) -> bool:
+        """Return whether memories of *store* can be changed from here, by the view as it was last asked for."""
+        return self._here is not None and any(own.key == store.key for own in self._here.workspace.view.own)
+
     def watching(self) -> tuple[str, ...]:
         """Return why changes are not watched live, for people; nothing when they are."""
-        return self._watcher.notes() if self._watcher else ()
+        return self._here.watcher.notes() if self._here else ()
 
     def _leave(self) -> None:
-        if self._watcher is not None:
-            self._watcher.stop()
-        self._here = self._watcher = None
+        for each in (self._here, self._everywhere):
+            if each is not None:
+                each.watcher.stop()
+        self._here = self._everywhere = None
 
     def close(self, seconds: float = 1.0) -> None:
         """Stop watching, once no verb is at work or *seconds* are over; a verb that goes on is safe to be killed."""
@@ -143,6 +155,23 @@ class Desk:
                 self._leave()
             finally:
                 self._lock.release()
+
+
+class _Watched:
+    """A workspace with somebody who watches its stores and keeps it up to date.
+
+    Args:
+        heard: Called when files differ from what was known, often by the watcher's thread.
+    """
+
+    def __init__(self, workspace: Workspace, heard: Callable[[Event], None] | None = None) -> None:
+        from memfs.watch import Watcher
+
+        self.workspace = workspace
+        self.watcher = workspace.hints = Watcher(workspace.view.stores, workspace.refresh)
+        if heard is not None:
+            workspace.listen(heard)
+        self.watcher.start()
 
 
 class Client:
@@ -157,8 +186,18 @@ class Client:
         """Return the workspace; see `Desk.here`."""
         return self.desk.here
 
+    @property
+    def everywhere(self) -> Workspace:
+        """Return what questions across projects are asked of; see `Desk.everywhere`."""
+        return self.desk.everywhere
+
     def saw(self, entry: Entry, *, whole: bool = True) -> None:
-        """Remember that the client has read a memory as it is now, or, unless *whole*, its beginning."""
+        """Remember that the client has read a memory as it is now, or, unless *whole*, its beginning.
+
+        Not of one that can only be read here: it may be a copy of one that can be changed.
+        """
+        if not self.desk.owns(entry.store):
+            return
         memory_id, digest = entry.memory.id, entry.file.digest
         self._read[memory_id] = digest, whole or self._read.pop(memory_id, None) == (digest, True)
         if len(self._read) > REMEMBERED:
@@ -210,12 +249,3 @@ def _standing() -> Path:
         return Path.cwd()
     except FileNotFoundError:
         return Path.home()
-
-
-def _identity(path: Path) -> object:
-    """Return what changes when the file *path* is written to."""
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_mtime_ns, about.st_size, about.st_ino

@@ -15,6 +15,7 @@ from memfs.errors import Ambiguous
 from memfs.errors import Invalid
 from memfs.errors import NotFound
 from memfs.faces.mcp import shapes
+from memfs.faces.mcp.changes import changes
 from memfs.faces.mcp.shapes import Json
 from memfs.faces.mcp.tools import missing
 from memfs.memory import TYPES
@@ -68,6 +69,10 @@ class Kind(NamedTuple):
 def _recent(client: Client, given: Parameters, scope: str = "") -> Json:
     listing = client.here.list(filters=_within(scope), limit=_number(given, "limit", 50))
     return _memories(client, listing.entries, scope, listing.notes)
+
+
+def _changes(client: Client, given: Parameters) -> Json:
+    return changes(client, given.get("since") or "1d")
 
 
 def _by_type(client: Client, given: Parameters, scope: str = "") -> Json:
@@ -182,6 +187,7 @@ KINDS = (
     Kind("memory://recent{?limit}", "Recent memories", "The newest memories, with their texts.", _recent),
     Kind("memory://important{?min,limit}", "Important memories", "Importance 8 and above, or min.", _important),
     Kind("memory://summary", "What there is", "How many memories there are, of which types.", _summary),
+    Kind("memory://changes{?since}", "Changes by others", "Since a cursor or a time; default: a day.", _changes),
     Kind("memory://sessions{?limit}", "Sessions", "Sessions that were kept, newest first.", _sessions),
     Kind("memory://session/{session_id}", "One session", "A session with its memories.", _one_session),
     Kind("memory://by-type/{type}{?limit}", "Memories of a type", "For example directive or decision.", _by_type),

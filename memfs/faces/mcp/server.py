@@ -291,10 +291,10 @@ class MemoryServer(Server[Any]):
 
 
 def _listed(tool: Tool) -> types.Tool:
-    hints = types.ToolAnnotations(
-        read_only_hint=tool.reads,
-        destructive_hint=tool.destroys,
-        idempotent_hint=tool.repeats or tool.reads,
+    hints = types.ToolAnnotations(  # None: what the protocol takes for granted, so that there is less to read
+        read_only_hint=tool.reads or None,
+        destructive_hint=None if tool.reads or tool.destroys else False,
+        idempotent_hint=tool.repeats or None,
         open_world_hint=False,
     )
     return types.Tool(

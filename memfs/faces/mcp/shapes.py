@@ -21,19 +21,20 @@ if TYPE_CHECKING:
     from memfs.answers import Entry
     from memfs.answers import Hit
     from memfs.errors import MemfsError
+    from memfs.feed import Happening
 
 Json = dict[str, Any]
 
 RENAMED = {"id": "memory_id", "type": "context_type", "body": "content", "session": "session_id"}
 """The key of `render.entry_json` to recall's."""
 
-COMPACT = ("memory_id", "summary", "context_type", "similarity", "trusted")
+COMPACT = ("memory_id", "project", "summary", "context_type", "similarity", "trusted")
 SUMMARY = (
-    "memory_id", "title", "summary", "snippet", "context_type", "similarity", "importance", "tags", "category",
-    "timestamp", "scope", "trusted", "state",
+    "memory_id", "project", "title", "summary", "snippet", "context_type", "similarity", "importance", "tags",
+    "category", "channels", "timestamp", "scope", "trusted", "state",
 )  # fmt: skip
-LISTED = ("memory_id", "title", "summary", "context_type", "importance", "tags", "category", "timestamp", "scope",
-          "trusted", "state", "session_id")  # fmt: skip
+LISTED = ("memory_id", "project", "title", "summary", "context_type", "importance", "tags", "category", "channels",
+          "timestamp", "scope", "trusted", "state", "session_id")  # fmt: skip
 DETAILED = (*LISTED, "content", "path")
 SUMMARY_CHARACTERS = 100
 LONG_SUMMARY, LONG_TITLE, MANY_TAGS, LONG_TAG = 1_000, 300, 50, 100
@@ -60,10 +61,20 @@ def memory(entry: Entry, *, body: bool = False) -> Json:
         del shown["trusted"]
     shown["summary"] = summary_of(entry)
     shown["title"] = cut(shown["title"], LONG_TITLE)
-    shown["tags"] = [cut(tag, LONG_TAG) for tag in shown["tags"][:MANY_TAGS]]
+    for key in ("tags", "channels") & shown.keys():
+        shown[key] = [cut(word, LONG_TAG) for word in shown[key][:MANY_TAGS]]
     shown["timestamp"] = milliseconds(entry.created)
     shown["is_global"] = entry.store.scope == "global"
-    return shown
+    kind, _, name = entry.store.scope.partition(":")
+    return shown | ({"project": name} if kind == "project" else {})
+
+
+def happening(event: Happening) -> Json:
+    """Return what happened to a memory, under recall's keys."""
+    said = render.event_json(event)
+    shown = {RENAMED.get(key, key): value for key, value in said.items()}
+    shown["title"] = cut(event.title, LONG_TITLE)
+    return shown | ({} if event.trusted else {"trusted": False})
 
 
 def summary_of(entry: Entry) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from memfs.values import Value
     from memfs.workspace import Workspace
 
-SESSION = "CLAUDE_CODE_SESSION_ID"
-"""What names the client's session in the environment of its servers."""
 CURSOR_DIGITS = 7
 FLAWS = 20
 """Of each store that a status lists; `memfs doctor` has all."""
@@ -65,12 +63,12 @@ def missing(sentence: str) -> Iterator[None]:
 
 def store_memory(client: Client, args: Json) -> Json:
     """Save one memory."""
-    return _saved(client, [args])[0]
+    return _saved(client, [args], allow_secret=args["allow_secret"])[0]
 
 
 def store_batch_memories(client: Client, args: Json) -> Json:
     """Save several, all or, if one cannot be kept, none."""
-    saved = _saved(client, args["memories"])
+    saved = _saved(client, args["memories"], allow_secret=args["allow_secret"])
     notes = list(dict.fromkeys(note for each in saved for note in each.get("notes", ())))
     answer = {"success": True, "count": len(saved), "memory_ids": [each["memory_id"] for each in saved]}
     return shapes.noted(answer, notes)
@@ -90,23 +88,38 @@ def quick_store_decision(client: Client, args: Json) -> Json:
         "context_type": "decision",
         "tags": list(dict.fromkeys([*args["tags"], "decision", "auto-stored"])),
         "importance": args["importance"],
+        "scope": args.get("scope", ""),
         "summary": cut(f"Decision: {' '.join(decision.split())}", 300),
         "title": cut(" ".join(decision.split()), 120),
     }
-    saved = _saved(client, [given])[0]
+    saved = _saved(client, [given], allow_secret=args["allow_secret"])[0]
     return {**saved, "message": "Decision stored", "stored_content": cut(content, 200, "...")}
 
 
-def _saved(client: Client, batch: Sequence[Json]) -> list[Json]:
-    drafts = [Draft(args["content"], _values(args), "global" if args.get("is_global") else "") for args in batch]
+def _saved(client: Client, batch: Sequence[Json], *, allow_secret: bool) -> list[Json]:
+    drafts = [Draft(args["content"], _values(args), _wish(args)) for args in batch]
     answers = []
-    for done in client.here.save_all(drafts):
+    for done in client.here.save_all(drafts, allow_secret=allow_secret):
         client.saw(done.entry)
         shown = shapes.memory(done.entry)
         answers.append(
             {"success": True, **shapes.done(done), "timestamp": shown["timestamp"], "summary": shown["summary"]}
         )
     return answers
+
+
+def _wish(args: Json) -> str:
+    """Return the scope that a save is meant for, empty for the mode's own.
+
+    Raises:
+        Invalid: `is_global` and `scope` name two.
+    """
+    scope: str = args.get("scope", "")
+    if not args.get("is_global"):
+        return scope
+    if scope not in ("", "global"):
+        raise Invalid(f"is_global says global and scope says {cut(scope, 80)}; pass one of them.")
+    return "global"
 
 
 def _values(args: Json) -> dict[str, Value]:
@@ -116,8 +129,9 @@ def _values(args: Json) -> dict[str, Value]:
         "importance": str(math.floor(args.get("importance", 5))),
         "tags": list(args.get("tags", [])),
         "category": args.get("category", ""),
+        "channels": list(args.get("channels", [])),
         "summary": args.get("summary", ""),
-        "session": args.get("session_id") or os.environ.get(SESSION, ""),
+        "session": args.get("session_id", ""),
     }
     if ttl := args.get("ttl_seconds"):
         values["expires"] = format_time(datetime.now(UTC) + timedelta(seconds=min(ttl, 10**10)))
@@ -132,7 +146,10 @@ def update_memory(client: Client, args: Json) -> Json:
     here = client.here
     changes: dict[str, Value | None] = {
         key: args[name] or None
-        for key, name in (("summary", "summary"), ("session", "session_id"), ("category", "category"), ("tags", "tags"))
+        for key, name in (
+            *((key, key) for key in ("summary", "category", "tags", "channels")),
+            ("session", "session_id"),
+        )
         if name in args
     }
     changes |= {"type": args["context_type"]} if "context_type" in args else {}
@@ -148,7 +165,9 @@ def update_memory(client: Client, args: Json) -> Json:
         done = None
         if changes or "content" in args:
             expect = args.get("digest") or (client.expects(entry) if "content" in args else "")
-            done = here.update(str(entry.path), changes, args.get("content"), expect=expect)
+            done = here.update(
+                str(entry.path), changes, args.get("content"), expect=expect, allow_secret=args["allow_secret"]
+            )
             entry = done.entry
         moved = _moved_too(here, entry, target, changed=done is not None) if target else None
     last = moved or done
@@ -231,9 +250,21 @@ def _moved(client: Client, args: Json, to: str, workspace: str | None = None) ->
 
 def search_memories(client: Client, args: Json) -> Json:
     """Search, in the output mode and budget that are asked for."""
+    return _found(client, client.here, args, _filters(args))
+
+
+def search_all_projects(client: Client, args: Json) -> Json:
+    """Search the memories of every project, or of some that are named."""
+    everywhere = client.everywhere
+    filters = _filters(args)
+    among = everywhere.scopes_of(args.get("projects", ()))
+    return _found(client, everywhere, args, filters._replace(scopes=(*filters.scopes, *among)))
+
+
+def _found(client: Client, workspace: Workspace, args: Json, filters: Filters) -> Json:
     mode = args["output_mode"]
     regex = f"(?i){args['regex']}" if args.get("regex") else ""
-    results = client.here.search(args["query"], filters=_filters(args), limit=int(args["limit"]), regex=regex)
+    results = workspace.search(args["query"], filters=filters, limit=int(args["limit"]), regex=regex)
     found, left_out = shapes.bounded([shapes.hit(each, mode) for each in results.hits], int(args["max_tokens"]))
     if mode == "full":
         for each, shown in zip(results.hits, found, strict=False):
@@ -242,7 +273,8 @@ def search_memories(client: Client, args: Json) -> Json:
     notes = list(results.notes)
     notes += [f"{left_out} more hits did not fit into max_tokens."] if left_out else []
     if found and mode != "full":
-        answer["hint"] = "get_memory with a memory_id has the whole text."
+        beside = " (and its project, where it has one)" if any("project" in each for each in found) else ""
+        answer["hint"] = f"get_memory with a memory_id{beside} has the whole text."
     if not found:
         answer["hint"] = "Nothing matches; try other words for the same thing."
     return shapes.noted(answer, notes)
@@ -250,12 +282,26 @@ def search_memories(client: Client, args: Json) -> Json:
 
 def get_memory(client: Client, args: Json) -> Json:
     """Read one memory."""
+    workspace, scope = _holding(client, args["project"]) if args.get("project") else (client.here, "")
     with missing("Memory {} not found"):
-        entry = client.here.get(args["memory_id"])
+        entry = workspace.get(args["memory_id"], scope=scope)
     characters = int(args["max_tokens"]) * CHARACTERS_PER_TOKEN
     shown = shapes.shortened({**shapes.memory(entry, body=True), "trusted": entry.trusted}, characters)
     client.saw(entry, whole="truncated" not in shown)
     return shown
+
+
+def _holding(client: Client, project: str) -> tuple[Workspace, str]:
+    """Return the view in which *project* is seen, and its scope there.
+
+    Raises:
+        Invalid: There is no such project.
+        OutOfScope: This project sees nothing of it, and questions across projects are switched off.
+    """
+    if not client.here.config.cross_project:
+        with suppress(Invalid):
+            return client.here, client.here.scopes_of([project])[0]
+    return client.everywhere, client.everywhere.scopes_of([project])[0]
 
 
 def list_memories(client: Client, args: Json) -> Json:
@@ -280,6 +326,7 @@ def _filters(args: Json) -> Filters:
         types=tuple(args.get("context_types", ())),
         categories=(args["category"],) if args.get("category") else (),
         scopes=(args["scope"],) if args.get("scope") else (),
+        channels=tuple(args.get("channels", ())),
         importance=(math.ceil(least) if least else None, None),
     )
 
@@ -294,21 +341,33 @@ def _when(text: str | None, side: int) -> int | None:
 
 
 def memory_status(client: Client, args: Json) -> Json:  # noqa: ARG001  (it takes none)
-    """Tell how things stand, and whether changes are watched."""
-    status = render.status_json(client.here.status())
+    """Tell how things stand, what is shared with whom, and whether changes are watched."""
+    here = client.here
+    status = render.status_json(here.status())
     for store in status["stores"]:
         listed = store["problems"]
         if len(listed) > FLAWS:
             store.update(problems=listed[:FLAWS], more_problems=len(listed) - FLAWS)
+    # a subscription looks into every project, and most have nothing in its channels
+    status["guests"] = [guest for guest in status["guests"] if guest["count"] or guest["channels"] is None]
     watching = client.desk.watching()
-    return {**status, "notes": [*status["notes"], *watching], "live": not watching}
+    scopes = [store.scope for store in here.view.own]
+    return {
+        **status,
+        "groups": [scope.removeprefix("group:") for scope in scopes if scope.startswith("group:")],
+        "subscriptions": list(here.config.subscriptions(here.view.workspace)),
+        "cross_project": here.config.cross_project,
+        "notes": [*status["notes"], *watching],
+        "live": not watching,
+    }
 
 
 HANDLERS = {
     handler.__name__: handler
     for handler in (
-        store_memory, store_batch_memories, update_memory, delete_memory, search_memories, get_memory, list_memories,
-        move_memory, memory_status, quick_store_decision, convert_to_global, convert_to_workspace,
+        store_memory, store_batch_memories, update_memory, delete_memory, search_memories, search_all_projects,
+        get_memory, list_memories, move_memory, memory_status, quick_store_decision, convert_to_global,
+        convert_to_workspace,
     )
 }  # fmt: skip
 """Tool to what it does; those of `contexts` are beside."""

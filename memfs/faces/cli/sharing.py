@@ -1,0 +1,416 @@
+"""The commands that say who shares what with whom: group, channel, projects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from memfs.faces.cli.common import check_word
+from memfs.faces.cli.common import common
+from memfs.faces.cli.common import say
+from memfs.faces.cli.common import tell
+from memfs.faces.cli.common import workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Sequence
+
+    from memfs.faces.render import Json
+    from memfs.faces.render import Line
+    from memfs.sharing import Channel
+    from memfs.sharing import Group
+    from memfs.sharing import Known
+    from memfs.sharing import Subscription
+    from memfs.sharing import Told
+
+EVERYONE = click.option("--all", "everyone", is_flag=True, help="For every workspace, not this one alone.")
+ON_OR_OFF = click.Choice(["on", "off"])
+
+
+class Actions(click.Group):
+    """What a command can do; `list` when nothing is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` before options that follow no action."""
+        is_list = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, ["list", *args] if is_list else args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the action that *args* begin with, or say which ones are near."""
+        check_word("action", args[0], self.commands)
+        return super().resolve_command(ctx, args)
+
+
+# ---- group
+
+
+@click.group(cls=Actions)
+def group_command() -> None:
+    """Share memories between some of your projects.
+
+    \b
+    memfs group create shop
+    memfs group add shop                   (this project)
+    memfs group add shop ~/src/shop-web
+    memfs save "The API speaks JSON." --scope group:shop
+    memfs group share shop on
+    memfs group remove shop shop-web
+
+    A group has memories of its own, which its members see in hybrid mode beside theirs and save to
+    with --scope group:NAME. One that shares also lets its members read each other's memories.
+    """
+
+
+@group_command.command("list")
+@common
+def group_list_command(*, as_json: bool) -> None:
+    """Show the groups and their members."""
+    from memfs import sharing
+
+    found = sharing.groups(workspace())
+    if as_json:
+        tell({"groups": [_group_json(each) for each in found]})
+    else:
+        say(_group_lines(found))
+
+
+@group_command.command("create")
+@click.argument("name")
+@click.option("--share-members", is_flag=True, help="Have its members see each other's memories, too.")
+@common
+def group_create_command(name: str, *, share_members: bool, as_json: bool) -> None:
+    """Begin a group, without members."""
+    from memfs import settings
+    from memfs import sharing
+
+    settings.create_group(workspace().config, name)
+    made = sharing.group(workspace(), name)
+    if share_members:
+        made = sharing.share(workspace(), name, shares=True)
+    if as_json:
+        tell(_group_json(made))
+        return
+    say([[("Made the group ", "green"), (name, "bold")]])
+    if made.memories:
+        say([[(f"There are {made.memories:,} memories from before in {made.store.root}.", "dim")]])
+    say([[("Add a project:  ", "dim"), (f"memfs group add {name} [PATH]", "")]])
+
+
+@group_command.command("add")
+@click.argument("name")
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@common
+def group_add_command(name: str, path: Path | None, *, as_json: bool) -> None:
+    """Add a project to a group: this one, or that of PATH.
+
+    Once more for one that was moved or cloned: a member is a folder.
+    """
+    from memfs import sharing
+
+    told = sharing.join(workspace(), name, path)
+    _show("Added" if told.changed else "It was there already:", told, {"group": name}, as_json=as_json)
+
+
+@group_command.command("remove")
+@click.argument("name")
+@click.argument("member", default="", metavar="[PATH]")
+@common
+def group_remove_command(name: str, member: str, *, as_json: bool) -> None:
+    """Take a project out of a group: this one, or that of PATH.
+
+    PATH may be gone, and may be a project's name.
+    """
+    from memfs import sharing
+
+    _show("Removed", sharing.leave(workspace(), name, member), {"group": name}, as_json=as_json)
+
+
+@group_command.command("share")
+@click.argument("name")
+@click.argument("state", type=ON_OR_OFF, metavar="on|off")
+@common
+def group_share_command(name: str, state: str, *, as_json: bool) -> None:
+    """Have the members of a group see each other's memories."""
+    from memfs import sharing
+
+    found = sharing.share(workspace(), name, shares=state == "on")
+    if as_json:
+        tell(_group_json(found))
+    else:
+        say(_group_lines([found]))
+
+
+@group_command.command("delete")
+@click.argument("name")
+@common
+def group_delete_command(name: str, *, as_json: bool) -> None:
+    """Forget a group; its memories stay where they are."""
+    from memfs import settings
+    from memfs import sharing
+    from memfs.trust import inert_line
+
+    here = workspace()
+    found = sharing.group(here, name)
+    settings.delete_group(here.config, name)
+    if as_json:
+        tell(_group_json(found))
+    else:
+        where = inert_line(str(found.store.root))
+        say([[("Forgot the group ", "green"), (name, "bold")]])
+        say([[(f"What it has is kept, and seen by nobody: {_counted(found.memories)}, in {where}", "dim")]])
+
+
+def _group_json(group: Group) -> Json:
+    members = [{"workspace": str(each.workspace), "present": each.present, "here": each.here} for each in group.members]
+    return {
+        "name": group.name,
+        "share": "members" if group.shares else "store",
+        "members": members,
+        "path": str(group.store.root),
+        "count": group.memories,
+    }
+
+
+def _group_lines(groups: Sequence[Group]) -> Iterator[Line]:
+    from memfs.trust import inert_line
+
+    for group in groups:
+        shares = "members see each other's memories" if group.shares else "members see its memories, not each other's"
+        yield [(f"{group.name}  ", "bold"), (f"{_counted(group.memories)}; {shares}", "")]
+        yield [(f"  {inert_line(str(group.store.root))}", "dim")]
+        for member in group.members:
+            line = [(f"  {inert_line(str(member.workspace))}", "")]
+            line += [("  this workspace", "green")] if member.here else []
+            line += [("  is not there; `memfs group remove` takes it out", "yellow")] if not member.present else []
+            yield line
+        if not group.members:
+            yield [("  no members yet", "dim")]
+    if not groups:
+        yield [("No groups yet.", ""), (" Make one: memfs group create NAME", "dim")]
+
+
+# ---- channel
+
+
+@click.group(cls=Actions)
+def channel_command() -> None:
+    """Share single memories with whoever subscribes.
+
+    \b
+    memfs save "Orders are paged by cursor." --channel api-contract
+    memfs channel subscribe api-contract   (in another project)
+    memfs channel subscribe 'api-*' --all  (in every project)
+    memfs search channel:api-contract
+
+    A memory with channels stays where it lies. Projects that subscribe to one see it too, in hybrid
+    mode, read-only, if you trust the project that it comes from.
+    """
+
+
+@channel_command.command("list")
+@click.option("--all", "everywhere", is_flag=True, help="Count in all your projects (see `search --all`).")
+@common
+def channel_list_command(*, everywhere: bool, as_json: bool) -> None:
+    """Show the channels of what is visible here, and who subscribes."""
+    from memfs import sharing
+
+    here = workspace()
+    found = sharing.channels(here.across() if everywhere else here)
+    own = sharing.subscriptions(here)
+    if as_json:
+        tell({
+            "channels": [_channel_json(each) for each in found],
+            "subscriptions": [_subscription_json(each) for each in own],
+        })  # fmt: skip
+    else:
+        say(_channel_lines(found, own))
+
+
+@channel_command.command("subscribe")
+@click.argument("name")
+@EVERYONE
+@common
+def channel_subscribe_command(name: str, *, everyone: bool, as_json: bool) -> None:
+    """See what is put into a channel; `*` in NAME stands for anything."""
+    from memfs import sharing
+
+    told = sharing.subscribe(workspace(), name, everyone=everyone)
+    said = "Subscribed" if told.changed else "Subscribed already:"
+    _show(said, told, {"pattern": name, "all": everyone}, as_json=as_json)
+
+
+@channel_command.command("unsubscribe")
+@click.argument("name")
+@EVERYONE
+@common
+def channel_unsubscribe_command(name: str, *, everyone: bool, as_json: bool) -> None:
+    """See it no longer."""
+    from memfs import sharing
+
+    told = sharing.unsubscribe(workspace(), name, everyone=everyone)
+    _show("Unsubscribed", told, {"pattern": name, "all": everyone}, as_json=as_json)
+
+
+def _channel_json(channel: Channel) -> Json:
+    subscribers = [_subscription_json(each) for each in channel.subscribers]
+    return {"name": channel.name, "count": channel.memories, "subscribers": subscribers}
+
+
+def _subscription_json(subscription: Subscription) -> Json:
+    place = subscription.workspace
+    return {"workspace": str(place) if place else None, "all": place is None, "pattern": subscription.pattern}
+
+
+def _channel_lines(channels: Sequence[Channel], own: Sequence[Subscription]) -> Iterator[Line]:
+    from memfs.trust import inert_line
+
+    for channel in channels:
+        yield [(f"{inert_line(channel.name)}  ", "bold"), (_counted(channel.memories), "")]
+        for each in channel.subscribers:
+            who = inert_line(str(each.workspace or "every workspace"))
+            yield [(f"  seen by {who}, in hybrid mode", "dim"), (f" ({each.pattern})", "dim")]
+    if not channels:
+        yield [("Nothing visible here is in a channel.", ""), (" Put something there: save --channel NAME", "dim")]
+    if own:
+        listed = (f"{each.pattern} (with every workspace)" if each.workspace is None else each.pattern for each in own)
+        yield [("This workspace subscribes to ", "dim"), (", ".join(listed), "")]
+
+
+# ---- projects
+
+
+@click.group(cls=Actions)
+def projects_command() -> None:
+    """List the projects that you use memfs in.
+
+    \b
+    memfs projects
+    memfs projects name shop-api ~/src/api
+    memfs projects private on              (this project)
+    memfs projects forget old-shop
+
+    A question across projects (`search --all`) is answered from those that are listed here and not
+    private.
+    """
+
+
+@projects_command.command("list")
+@common
+def projects_list_command(*, as_json: bool) -> None:
+    """Show the projects, their modes, and what they hold."""
+    from memfs import sharing
+
+    found = sharing.known(workspace())
+    if as_json:
+        tell({"projects": [_project_json(each) for each in found]})
+    else:
+        say(_project_lines(found))
+
+
+@projects_command.command("name")
+@click.argument("name")
+@click.argument("project", default="", metavar="[PATH]")
+@common
+def projects_name_command(name: str, project: str, *, as_json: bool) -> None:
+    """Call a project NAME: this one, or that of PATH."""
+    from memfs import sharing
+
+    _done(sharing.rename(workspace(), name, project), f"is now called {name}.", {"name": name}, as_json=as_json)
+
+
+@projects_command.command("forget")
+@click.argument("project", metavar="NAME")
+@common
+def projects_forget_command(project: str, *, as_json: bool) -> None:
+    """Leave a project out; none of its memories goes.
+
+    NAME is a name of the list, or a path.
+    """
+    from memfs import sharing
+
+    said = "is left out; it comes back when memfs is used there again."
+    _done(sharing.forget(workspace(), project), said, {}, as_json=as_json)
+
+
+@projects_command.command("private")
+@click.argument("state", type=ON_OR_OFF, metavar="on|off")
+@click.argument("project", default="", metavar="[NAME]")
+@common
+def projects_private_command(state: str, project: str, *, as_json: bool) -> None:
+    """Have a project's memories seen nowhere else.
+
+    Not by fellow members of a group, not by channel, not by a question across projects. NAME is a
+    name of the list, or a path; without, it is this project.
+    """
+    from memfs import sharing
+
+    private = state == "on"
+    said = "is private: its memories are seen nowhere else." if private else "is private no longer."
+    folder = sharing.keep_private(workspace(), project, private=private)
+    _done(folder, said, {"private": private}, as_json=as_json)
+
+
+def _project_json(known: Known) -> Json:
+    project = known.project
+    return {
+        "name": project.name,
+        "path": str(project.folder),
+        "present": project.present,
+        "private": project.private,
+        "mode": known.mode,
+        "count": known.memories,
+    }
+
+
+def _project_lines(projects: Sequence[Known]) -> Iterator[Line]:
+    from memfs.trust import inert_line
+
+    for known in projects:
+        project = known.project
+        facts = [known.mode]
+        facts += [_counted(known.memories)] if known.memories is not None else []
+        facts += ["private"] if project.private else []
+        yield [
+            (f"{inert_line(project.name)}  ", "bold"),
+            (", ".join(facts), ""),
+            ("" if project.present else ", is not there", "yellow"),
+        ]
+        yield [(f"  {inert_line(str(project.folder))}", "dim")]
+    if not projects:
+        yield [("No project is known yet:", ""), (" the first save, or `memfs init`, makes one.", "dim")]
+
+
+# ---- what they share
+
+
+def _show(said: str, told: Told, beside: Json, *, as_json: bool) -> None:
+    """Print what a change came to."""
+    from memfs.trust import inert_line
+
+    if as_json:
+        tell({
+            "workspace": str(told.workspace), **beside, "changed": told.changed, "notes": list(told.sentences),
+        })  # fmt: skip
+        return
+    say([[(f"{said} ", "green"), (inert_line(str(told.workspace)), "bold")]])
+    say([(inert_line(sentence), "dim")] for sentence in told.sentences)
+
+
+def _done(folder: Path, said: str, beside: Json, *, as_json: bool) -> None:
+    """Print what was done to the project *folder*."""
+    from memfs.trust import inert_line
+
+    if as_json:
+        tell({"workspace": str(folder), **beside})
+    else:
+        say([[(f"{inert_line(str(folder))} ", "bold"), (said, "")]])
+
+
+def _counted(count: int | None) -> str:
+    if count is None:
+        return "memories that cannot be counted"
+    return f"{count:,} {'memory' if count == 1 else 'memories'}"
