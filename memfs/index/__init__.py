@@ -182,6 +182,9 @@ class Index:
             Busy: Somebody else wrote it all the time.
         """
         try:
+            with self._folder.locked(wait):
+                if self._folder.path.exists() and not self._folder.is_sound():
+                    self._folder.start_anew("a file of the index is damaged")
             self._committed(store, now, anew=True, wait=wait, progress=progress)
         except (OSError, IndexBroken) as error:
             self._give_up(error)

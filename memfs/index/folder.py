@@ -5,7 +5,9 @@ Where it cannot be written the index lives in this process's memory, and says so
 
 from __future__ import annotations
 
+import json
 import os
+import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +31,8 @@ LARGE = 500
 """Files from which on an update is worth the larger heap."""
 SMALL_HEAP, LARGE_HEAP = 15_000_000, 60_000_000
 """Bytes for the writer's one thread, the least that Tantivy takes, and what saves merges in a rebuild."""
+
+SEGMENT_FILES = (".fast", ".fieldnorm", ".idx", ".pos", ".store", ".term", ".del")
 
 Answer = TypeVar("Answer")
 _NOTHING = (0, 0, 0)
@@ -130,6 +134,14 @@ class IndexFolder:
                 self._register(tantivy.Index(self.schema, path=str(self.path)))
             self.seen.seal()
 
+    def is_sound(self) -> bool:
+        """Return whether each file of the index has the checksum that Tantivy ended it with; reads all of them.
+
+        Tantivy does not look; a merge that meets other bytes than it wrote may end the process.
+        """
+        files = (path for path in self.path.iterdir() if path.suffix in SEGMENT_FILES)
+        return self.note != "" or all(map(_is_sound, files))
+
     def abandon(self, reason: str) -> None:
         """Give up the folder for this process: *reason* says why it cannot be written."""
         self.note = f"the index is in memory only: {self.path.parent} cannot be used ({reason})"
@@ -192,6 +204,17 @@ class IndexFolder:
             self.set_aside()
         except (Busy, OSError, IndexBroken) as error:
             self.abandon(f"{reason}; {error}")
+
+
+def _is_sound(path: Path) -> bool:
+    """Return whether the body of a file of Tantivy's has the checksum in its footer: JSON, its length, a mark."""
+    raw = path.read_bytes()
+    body = len(raw) - 8 - int.from_bytes(raw[-8:-4], "little")
+    try:
+        said: object = json.loads(raw[body:-8])["crc"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    return said == zlib.crc32(raw[:body])
 
 
 @contextmanager

@@ -116,7 +116,7 @@ class Questions:
         return clauses
 
     def rarity(self, searcher: tantivy.Searcher, query: Query, twice: frozenset[str]) -> Iterator[tuple[Occur, Clause]]:
-        """Yield clauses that count the words of *query*: 1 for one that one memory has, less if more do; *twice* double."""
+        """Yield clauses that count the words of *query*: 1 for what one memory has, less if more do; *twice* double."""
         documents = searcher.num_docs
         unit = rank.idf(1, documents)
         for word in (word for word in query.words if word not in STOPWORDS):
