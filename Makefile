@@ -38,6 +38,7 @@ format: $(READY) ## format the code and repair what lint can repair
 bench: $(READY) ## measure speed with 10,000 memories, and across 50 projects
 	@$(PY) -m benchmarks.speed $(ARGS)
 	@$(PY) -m benchmarks.serving $(ARGS)
+	@$(PY) -m benchmarks.hooks $(ARGS)
 	@$(PY) -m benchmarks.sharing $(filter --json,$(ARGS))
 
 bench-100k: $(READY) ## measure speed with 100,000 memories

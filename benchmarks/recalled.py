@@ -17,40 +17,37 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
+from datetime import UTC
+from datetime import datetime
 from functools import cache
 from itertools import product
 from pathlib import Path
 from statistics import fmean
 
-from tantivy import Occur
-from tantivy import Query as Clause
-
 from benchmarks import corpus
 from benchmarks import retrieval
 from benchmarks.rows import say
 from benchmarks.table import aligned
-from memfs import query
 from memfs import rank
 from memfs.index.folder import IndexFolder
-from memfs.index.question import IRREGULAR_WEIGHT
 from memfs.index.question import Questions
-from memfs.words import IRREGULAR
-from memfs.words import STOPWORDS
+from memfs.query import Query
+from memfs.recalled import LEAST
+from memfs.recalled import piece
+from memfs.recalled import pieces
 from memfs.workspace import Workspace
 
 SHOWN = 3
 """Memories that are shown for a prompt, at most."""
 LOOKED_AT = 5
 """Hits of each search that a rule judges."""
-MOST_PIECES = 16
-"""Of a longer prompt the first and the last eight pieces are looked at."""
 MOST_CHATTER, MOST_IN_VAIN = 0.02, 0.05
 """Shares of prompts without an answer for which something may be shown: small talk, and questions."""
 WITH_FEW = 5
@@ -73,9 +70,6 @@ what has to change.
 Then write down the steps, wait for my answer, and do not start before I said yes.""",
 )
 SETS = ("recall", "recall_amid_talk", "chatter", "in_vain", "in_vain_amid_talk")
-_ENDS = re.compile(r"(?<=[.!?])\s+|\s*\n\s*")
-_SYNTAX = re.compile(r'["“”:]|(?<!\S)-+')
-_CAMEL = re.compile(r"[^\W_]*[a-z][A-Z][^\W_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,15 +166,8 @@ RULES = (
     Rule("text × rare, of the whole prompt", lambda sign: (sign.text * sign.rare,), (TEXTS,), whole=True),
     Rule("text × rare", lambda sign: (sign.text * sign.rare,), (TEXTS,)),
     Rule("text × named, named", lambda sign: (sign.text * sign.named, sign.named), (TEXTS, (1.01,))),
-    Rule("the one that is used", lambda sign: (sign.text * sign.named, sign.named), ((0.45,), (1.01,))),
+    Rule("the one that is used", lambda sign: (sign.text * sign.named, sign.named), ((LEAST,), (1.01,))),
 )
-
-
-def pieces(prompt: str) -> list[str]:
-    """Return the sentences and lines of *prompt*; of very many the first and the last."""
-    every = [piece for piece in _ENDS.split(prompt) if query.words_of(piece)]
-    half = MOST_PIECES // 2
-    return every if len(every) <= MOST_PIECES else [*every[:half], *every[-half:]]
 
 
 class Asked:
@@ -202,53 +189,38 @@ class Asked:
         own = {name: str(folder / name) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE", "HOME")}
         self.workspace = Workspace.open(folder / "project", environ=own)
         self.workspace.search("anything")  # brings the memories in
-        self._index = IndexFolder(self.workspace.config.cache)
-        self._searcher = self._index.open().searcher()
-        self._questions = Questions(self._index.schema, self._index.stems, self._index.grams)
+        self._places = self.workspace.view.within(self.workspace.view.stores)
+        index = IndexFolder(self.workspace.config.cache)
+        self._searcher = index.open().searcher()
+        self._questions = Questions(index.schema, index.stems, index.grams)
         self._unit = rank.idf(1, self._searcher.num_docs)
-        self._holders = cache(self._look_up)
         self._signs = cache(self._read)
 
     def prompt(self, text: str, gold: frozenset[str], *, verifies: bool) -> Prompt:
         """Return *text* as rules see it."""
-        signs = [sign for piece in pieces(text) for sign in self._signs(piece)]
-        return Prompt(gold, verifies, self._signs(text), signs)
+        signs = [sign for each in pieces(text) for sign in self._signs(*each)]
+        return Prompt(gold, verifies, self._signs(*piece(text)), signs)
 
     def forms(self, question: str, gold: frozenset[str], *, verifies: bool) -> list[Prompt]:
         """Return *question* as it is, then in each kind of talk."""
         return [self.prompt(form.format(question), gold, verifies=verifies) for form in ("{}", *TALK)]
 
-    def _read(self, piece: str) -> list[Sign]:
-        """Return what speaks for which memory in *piece*, none of which is meant as a search's syntax."""
-        asked = query.parse(_SYNTAX.sub(" ", piece))
-        hits = self.workspace.search(asked.text, limit=LOOKED_AT + 1).hits if asked.words else ()
+    def _read(self, asked: Query, names: frozenset[str]) -> list[Sign]:
+        """Return what speaks for which memory in a piece of a prompt."""
+        index = self.workspace.index
+        found = index.search(self._places, asked, LOOKED_AT + 1, datetime.now(UTC))
         best = self._questions.ask(self._searcher, asked).best / self._unit
-        names = frozenset(word.lower() for word in _CAMEL.findall(piece))
-        following = [*(hit.text for hit in hits[1:]), 0.0]
+        rare, named = (index.rarity(asked, twice, found) for twice in (frozenset[str](), names))
+        each = (index.rarity(asked._replace(words=(word,)), frozenset(), found) for word in asked.words)
+        words = Counter(place for rarities in each for place, rarity in rarities.items() if rarity)
+        following = [*(hit.text for hit in found[1:]), 0.0]
         signs = []
-        for hit, after in zip(hits[:LOOKED_AT], following, strict=False):
-            id, path = hit.entry.memory.id, hit.entry.memory.path
-            held = {word: rarity for word in asked.words if (rarity := self._holders(word).get(path, 0.0))}
-            rare = sum(held.values())
-            named = rare + sum(held.get(name, 0.0) for name in names)
-            signs.append(Sign(id, hit.text, hit.text * best, hit.text - after, len(held), rare, named))
+        for hit, after in zip(found[:LOOKED_AT], following, strict=False):
+            place = hit.store, hit.path
+            margin = hit.text - after
+            score = hit.text * best
+            signs.append(Sign(Path(hit.path).stem, hit.text, score, margin, words[place], rare[place], named[place]))
         return signs
-
-    def _look_up(self, word: str) -> dict[str, float]:
-        """Return for the paths of the memories that have *word*, in any of its forms, how rare it is."""
-        holders: dict[str, float] = {}
-        if word in STOPWORDS:
-            return holders
-        others = [stem for other in IRREGULAR.get(word, ()) for stem in self._index.stems.analyze(other)]
-        forms = dict.fromkeys(others, IRREGULAR_WEIGHT) | dict.fromkeys(self._index.stems.analyze(word), 1.0)
-        count = self._searcher.num_docs
-        for stem, weight in forms.items():
-            rarity = weight * rank.idf(self._searcher.doc_freq("all", stem), count) / self._unit
-            having = [(Occur.Must, Clause.term_query(self._index.schema, "all", stem, "basic"))]
-            for _, address in self._searcher.search(Clause.boolean_query(having), count, count=False).hits:
-                path = str(self._searcher.doc(address)["path"][0])
-                holders[path] = max(holders.get(path, 0.0), rarity)
-        return holders
 
 
 def prompts(*, cues: bool, others: int) -> dict[str, list[Prompt]]:

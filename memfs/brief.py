@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,8 +18,6 @@ from memfs import feed
 from memfs import git
 from memfs import query
 from memfs.answers import Entry
-from memfs.errors import OutsideStore
-from memfs.errors import StorageFailed
 from memfs.feed import Feed
 from memfs.feed import Happening
 from memfs.heard import Heard
@@ -32,7 +27,6 @@ from memfs.memory import IMPORTANT
 from memfs.pack import Section
 from memfs.pack import pack
 from memfs.pack import tokens
-from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.sessions import CATEGORY
 from memfs.sessions import line
@@ -41,8 +35,9 @@ from memfs.workspace import Workspace
 
 LONGEST = 9_500
 """Characters of one telling; clients cut at 10,000."""
-PAGE, MOST_PAGES = 24, 15
-"""Memories that are looked at at a time, and how often: those that nobody vouches for take no place of others."""
+PAGE = 24
+"""Of the newest memories that are looked at; sessions that were kept are among them, and left out."""
+VOUCHED = Filters(vouched=True)
 STANDING, RECENT, CALLED_FOR, RECALLED, BESIDE, NEWS = 12, 6, 6, 3, 5, 5
 """Lines at most of each kind."""
 SESSION_CHARACTERS = 12
@@ -61,11 +56,13 @@ class Told(NamedTuple):
     scope: str
     why: str
     line: str
+    store: str
 
     @classmethod
     def of_news(cls, happening: Happening, line: str) -> Told:
         """Return that *happening* is told in *line*."""
-        return cls(happening.memory_id, happening.title, happening.place.scope, f"news: {happening.what}", line)
+        place = happening.place
+        return cls(happening.memory_id, happening.title, place.scope, f"news: {happening.what}", line, place.store)
 
 
 class Brief(NamedTuple):
@@ -82,10 +79,11 @@ def opening(here: Workspace, now: datetime) -> Brief:
     checked out and the files that were changed call for.
     """
     chosen = _Chosen(now)
-    pinned = _pages(here, Filters(pinned=True), "importance")
-    rules = _pages(here, Filters(types=RULES, importance=(IMPORTANT, None)), "importance")
-    standing = chain(pinned, rules)
-    recent = (each for each in _pages(here, NO_FILTERS, "created") if each.memory.category.casefold() != CATEGORY)
+    pinned = here.list(filters=VOUCHED._replace(pinned=True), sort="importance", limit=STANDING).entries
+    rules = VOUCHED._replace(types=RULES, importance=(IMPORTANT, None))
+    standing = (*pinned, *here.list(filters=rules, sort="importance", limit=2 * STANDING).entries)
+    every = here.list(filters=VOUCHED, limit=PAGE)
+    recent = [entry for entry in every.entries if entry.memory.category.casefold() != CATEGORY]
     where, called_for = _called_for(here)
     sections = (
         chosen.section("Pinned, and important rules", standing, STANDING, "pinned or important"),
@@ -96,21 +94,11 @@ def opening(here: Workspace, now: datetime) -> Brief:
     packed = pack([section for section in sections if section.lines], max(budget, 1))
     told = tuple(each for each in chosen.told if each.line in packed.text)
     untrusted = here.untrusted()
-    left = max(here.list(limit=1).total - untrusted - len(told), 0)
+    left = max(every.total - len(told), 0)
     ends = [f"{left:,} more are not listed here: search_memories finds them."] if left and told else []
     ends += [_unvouched(untrusted)] if untrusted else []
     text = "\n\n".join([*([HEAD, packed.text] if told else []), *([" ".join(ends)] if ends else [])])
     return Brief(text[:LONGEST], told)
-
-
-def _pages(here: Workspace, filters: Filters, sort: str) -> Iterator[Entry]:
-    """Yield the memories that pass *filters*, highest *sort* first, a page at a time."""
-    offset: int | None = 0
-    for _ in range(MOST_PAGES):
-        if offset is not None:
-            page = here.list(filters=filters, sort=sort, limit=PAGE, offset=offset)
-            yield from page.entries
-            offset = page.next_offset
 
 
 def _called_for(here: Workspace) -> tuple[str, Sequence[Entry]]:
@@ -121,7 +109,7 @@ def _called_for(here: Workspace) -> tuple[str, Sequence[Entry]]:
     words = " ".join(query.words_of(branch)) if branch not in ("main", "master", "trunk", "develop") else ""
     asked = " ".join([words, *(word for path in files[:8] for word in query.words_of(Path(path).stem))]).strip()
     if asked:
-        entries += [hit.entry for hit in here.search(asked, limit=CALLED_FOR, filters=NO_FILTERS).hits]
+        entries += [hit.entry for hit in here.search(asked, limit=CALLED_FOR, filters=VOUCHED).hits]
     named = [f"branch {inert_line(branch)}"] if words else []
     named += [f"{len(files)} changed file{'s' if len(files) > 1 else ''}"] if files else []
     return " and ".join(named) or "what is being worked on", entries
@@ -161,6 +149,7 @@ def beside(here: Workspace, heard: Heard, names: Iterable[Path], now: datetime) 
 
 def news(here: Workspace, heard: Heard, now: datetime) -> Brief:
     """Return what other sessions and people did since *heard* last did; moves its cursor."""
+    heard_before = bool(heard.cursor)
     others = unheard(here, heard)
     named = [each for each in others.happenings if each.trusted]
     lines = [_news_line(each, now) for each in named[-NEWS:]]
@@ -168,6 +157,8 @@ def news(here: Workspace, heard: Heard, now: datetime) -> Brief:
     lines += [f"- and {more} more: memory_changes tells them."] if more else []
     strange = len(others.happenings) - len(named)
     lines += [f"- and {strange} of memories that nobody vouches for."] if strange else []
+    if heard_before and not others.whole and not here.index.note:
+        lines.append("- what else was changed cannot be told one by one; search_memories has it.")
     if not lines:
         return Brief()
     text = "\n".join(["Changes to the memory by others, since this session last heard:", *lines])
@@ -179,8 +170,18 @@ def noted(ledger: Ledger, heard: Heard, event: str, brief: Brief) -> None:
     heard.shown |= dict.fromkeys(each.memory_id for each in brief.told)
     now = time.time()
     ledger.write_down([
-        Shown(now, heard.session, event, each.why, each.memory_id, each.title, each.scope, tokens(each.line))
-        for each in brief.told
+        Shown(
+            at=now,
+            session=heard.session,
+            event=event,
+            why=told.why,
+            memory_id=told.memory_id,
+            title=told.title,
+            scope=told.scope,
+            tokens=tokens(told.line),
+            store=told.store,
+        )
+        for told in brief.told
     ])  # fmt: skip
 
 
@@ -189,13 +190,10 @@ def unheard(here: Workspace, heard: Heard) -> Feed:
 
     Its own are also those of the session that the environment names, for which its tools work.
     """
-    for store in here.view.stores:
-        with suppress(OutsideStore, StorageFailed):  # which harms no other
-            here.refresh(store)
-    told = feed.since(here, heard.cursor)
+    here.catch_up()
+    told = feed.since(here, heard.cursor, without={heard.session, here.config.session} - {""})
     heard.cursor = told.cursor
-    own = {heard.session, here.config.session} - {""}
-    return told._replace(happenings=tuple(each for each in told.happenings if each.session not in own))
+    return told
 
 
 def _news_line(happening: Happening, now: datetime) -> str:
@@ -232,5 +230,6 @@ class _Chosen:
             if entry.trusted and entry.memory.id not in self._taken:
                 self._taken.add(entry.memory.id)
                 lines.append(line(entry, self._now))
-                self.told += (Told(entry.memory.id, entry.memory.title, entry.store.scope, why, lines[-1]),)
+                memory, store = entry.memory, entry.store
+                self.told += (Told(memory.id, memory.title, store.scope, why, lines[-1], store.key),)
         return Section(heading, tuple(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +29,9 @@ LAST_GOOD = "config.last-good.toml"
 """In the state folder: config.toml as it could be read last."""
 MOST_TOKENS = 10_000
 """That an agent can be told of at most; clients cut long before."""
+WORDS = ("mode", "cross_project", "channels", "weights", "limits", "workspaces", "groups", "format")
+OWN_WORDS = ("mode", "name", "private", "channels")
+"""What may stand in config.toml, and there of one workspace."""
 FORMAT_VERSION = 1
 """Of the memory format; a config.toml that names a higher one belongs to a newer memfs."""
 
@@ -119,6 +123,7 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
     said, problems = _read(home / "config.toml", state / LAST_GOOD)
     reader = _Reader(said, list(problems))
     tables = reader.workspaces()
+    reader.note_unknown(tables)
     general = reader.mode(said.get("mode"), "mode")
     if given and given.strip().lower() not in MODES:
         raise Invalid(f"{given!r} is no mode ({source}); the modes are {', '.join(MODES)}.")
@@ -194,7 +199,7 @@ def _parsed(raw: bytes) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(raw.decode())
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -226,7 +231,7 @@ class _Reader:
     def mode(self, value: object, where: str) -> str:
         if value is None or (isinstance(value, str) and value.lower() in MODES):
             return value.lower() if value else ""
-        self.problems.append(f"config.toml: `{where}` is none of {', '.join(MODES)}; isolated holds.")
+        self.problems.append(f"config.toml: `{where}` is {value!r}, none of {', '.join(MODES)}; isolated holds.")
         return ""
 
     def number(self, table: dict[str, Any], key: str, default: float, top: float = 600.0) -> float:
@@ -254,6 +259,25 @@ class _Reader:
         self.problems.append(f"config.toml: `{where}` is not a list of {key}; it is left out.")
         return ()
 
+    def note_unknown(self, workspaces: dict[str, dict[str, Any]]) -> None:
+        """Tell of words that are nearly settings: whoever typed `privat` should not believe that it hides anything."""
+        of_groups = self.said.get("groups")
+        groups = of_groups.items() if isinstance(of_groups, dict) else ()
+        tables: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [("", self.said, WORDS)]
+        tables += [(f'workspaces."{path}".', table, OWN_WORDS) for path, table in workspaces.items()]
+        tables += [
+            (f"groups.{name}.", table, ("members", "share")) for name, table in groups if isinstance(table, dict)
+        ]
+        for where, table, known in tables:
+            for word in table.keys() - set(known):
+                self._note_near(where, word, known)
+
+    def _note_near(self, where: str, word: str, known: Sequence[str]) -> None:
+        from difflib import get_close_matches
+
+        if near := get_close_matches(word, known, 1, 0.7):
+            self.problems.append(f"config.toml: `{where}{word}` is no setting; did you mean {near[0]}?")
+
     def workspaces(self) -> dict[str, dict[str, Any]]:
         """Return what is said of each workspace, by its path as it stands there."""
         tables = self.table(self.said, "workspaces")
@@ -274,9 +298,14 @@ class _Reader:
         return found
 
     def private(self, tables: dict[str, dict[str, Any]]) -> frozenset[str]:
-        where = 'workspaces."{}".private'
-        flags = {path: self.flag(table, "private", where.format(path)) for path, table in tables.items()}
-        return frozenset(folder_of(path) for path, private in flags.items() if private)
+        """Return the workspaces that are not said to be anything but private: a word that is no answer hides, too."""
+        said = {path: table.get("private", False) for path, table in tables.items()}
+        self.problems += [
+            f'config.toml: `workspaces."{path}".private` is neither true nor false; true holds.'
+            for path, value in said.items()
+            if not isinstance(value, bool)
+        ]
+        return frozenset(folder_of(path) for path, value in said.items() if value is not False)
 
     def channels(self, tables: dict[str, dict[str, Any]]) -> dict[str, tuple[str, ...]]:
         found = {"": self.words(self.said, "channels", "channels", CHANNEL_PATTERN)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -13,25 +14,28 @@ from typing import Literal
 from typing import NamedTuple
 
 from memfs import trust
+from memfs.changes import GONE
 from memfs.index import Change
 from memfs.index import Told
+from memfs.scope import Part
 from memfs.store import Store
 from memfs.undo import Entry as Version
 from memfs.workspace import Workspace
 
 BEGINNING = "none:0"
 """A cursor before all that is known."""
-JUST_SECONDS = 30.0
+JUST_SECONDS = 600.0
 """An entry of the undo journal that is older than a change speaks of another one."""
 
 What = Literal["added", "changed", "removed", "moved"]
 
 
 class Place(NamedTuple):
-    """Where a memory lies, or lay."""
+    """Where a memory lies, or lay; `store` is the key of the store."""
 
     scope: str
     path: Path
+    store: str
 
 
 class Happening(NamedTuple):
@@ -74,23 +78,32 @@ _File = tuple[str, str]
 """A store's key and a path in it."""
 
 
-def since(here: Workspace, cursor: str) -> Feed:
+def since(here: Workspace, cursor: str, *, without: Collection[str] = ()) -> Feed:
     """Return what happened in the view of *here* since *cursor*, oldest first; an empty one begins now.
 
     The index has to be up to date with the stores. What was only touched is left out, and so is what came and went.
+
+    Args:
+        here: Whose view.
+        cursor: Of a feed before.
+        without: What these sessions did is left out.
     """
     place, _, view = cursor.partition("@")
     news = here.index.news(place)
+    parts = {part.store.key: part for part in here.view.parts}
+    changes = [change for change in news.changes if change.store in parts]
+    many = [change for change in changes if not change.path and parts[change.store].channels is None]
+    theirs = [each for each in changes if each.path and not (without and _session(here, each) in without)]
     now = _view(here)
-    happenings = _happenings(here, _merged(here, news.changes))
+    happenings = _happenings(here, _merged(parts, theirs))
     # what is gone cannot be asked whether it was seen from here before the view became what it is
     told = tuple(each for each in happenings if each.what != "removed" or view == now)
-    return Feed(told, f"{news.cursor}@{now}", news.whole)
+    return Feed(told, f"{news.cursor}@{now}", news.whole and not many)
 
 
-def lately(here: Workspace, when: datetime) -> Feed:
+def lately(here: Workspace, when: datetime, *, without: Collection[str] = ()) -> Feed:
     """Return what happened in the view of *here* since *when*, as far as that is known; what is gone is left out."""
-    told = since(here, BEGINNING)
+    told = since(here, BEGINNING, without=without)
     return told._replace(happenings=tuple(each for each in told.happenings if each.at >= when))
 
 
@@ -100,17 +113,20 @@ def _view(here: Workspace) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
-def _merged(here: Workspace, changes: Iterable[Change]) -> Mapping[_File, Change]:
-    """Return what *changes* amount to for each file that the view of *here* shows, before or after."""
+def _session(here: Workspace, change: Change) -> str:
+    """Return the session that did *change*; empty when none did, or nobody knows."""
+    done = _done(here, change, change)
+    return done.session if done else ""
+
+
+def _merged(parts: Mapping[str, Part], changes: Iterable[Change]) -> Mapping[_File, Change]:
+    """Return what *changes* amount to for each file that *parts* show, before or after."""
     merged: dict[_File, Change] = {}
-    parts = {part.store.key: part for part in here.view.parts}
     for change in changes:
-        if (part := parts.get(change.store)) is None:
-            continue
         file = change.store, change.path
         first = merged.pop(file, change)  # in the order of what came last
         before, after = (
-            said if said is not None and part.shows(said.channels, said.digest) else None
+            said if said is not None and parts[change.store].shows(said.channels, said.digest) else None
             for said in (first.before, change.after)
         )
         merged[file] = change._replace(before=before, after=after)
@@ -130,7 +146,9 @@ def _happenings(here: Workspace, changes: Mapping[_File, Change]) -> Iterator[Ha
             moved |= {origin} if origin else set()
         told.append((change, origin))
     for change, origin in told:
-        if (change.store, change.path) not in moved:
+        # of what others did to a file since then, and is not told here, nothing may be left
+        is_there = change.after is None or _store(here, change).stamp(change.path) != GONE
+        if is_there and (change.store, change.path) not in moved:
             yield _happening(here, change, changes[origin] if origin else None)
 
 
@@ -138,35 +156,41 @@ def _happening(here: Workspace, change: Change, origin: Change | None) -> Happen
     said = change.after or change.before
     assert said is not None  # noqa: S101  (`_merged` leaves nothing else)
     what: What = "moved" if origin else "changed" if change.before and change.after else "added"
-    stores = {store.key: store for store in here.view.stores}
-    store = stores[change.store]
-    before = origin or change
-    done = _done(here, before, store, change)
+    done = _done(here, origin or change, change)
     return Happening(
         datetime.fromtimestamp(change.at / 1000, UTC),
         "removed" if change.after is None else what,
         said.memory_id,
         said.title,
-        Place(store.scope, store.absolute(change.path)),
-        _vouched(here, store, said),
+        _place(here, change),
+        _vouched(here, _store(here, change), said),
         "memfs" if done else "other",
         (done.session or (said.session if done.verb == "save" else "")) if done else "",
-        Place(stores[origin.store].scope, stores[origin.store].absolute(origin.path)) if origin else None,
+        _place(here, origin) if origin else None,
     )
 
 
-def _done(here: Workspace, before: Change, store: Store, change: Change) -> Version | None:
+def _store(here: Workspace, change: Change) -> Store:
+    return next(store for store in here.view.stores if store.key == change.store)
+
+
+def _place(here: Workspace, change: Change) -> Place:
+    store = _store(here, change)
+    return Place(store.scope, store.absolute(change.path), store.key)
+
+
+def _done(here: Workspace, before: Change, change: Change) -> Version | None:
     """Return the entry of the undo journal by which memfs did *change* to what was *before*, if it did."""
     said = change.after or change.before
-    since = change.at / 1000 - JUST_SECONDS
-    for origin in here.view.stores if said else ():  # it is kept with the store that a memory was moved from
-        for entry in here.journal.entries(origin, said.memory_id):
-            if entry.at < since:
-                break
-            left = change.after is None and entry.path == before.path and entry.new_root != str(store.root)
-            came = change.after is not None and entry.digest == change.after.digest and entry.new_path == change.path
-            if (left and entry.root == str(store.root)) or (came and entry.new_root == str(store.root)):
-                return entry
+    root = str(_store(here, change).root)
+    earliest = change.at / 1000 - JUST_SECONDS
+    for entry in here.journal.entries(None, said.memory_id) if said else ():
+        if entry.at < earliest:
+            break
+        left = change.after is None and (entry.root, entry.path) == (root, before.path) and entry.new_root != root
+        came = change.after is not None and (entry.new_root, entry.new_path) == (root, change.path)
+        if left or (came and change.after is not None and entry.digest == change.after.digest):
+            return entry
     return None
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 from typing import NamedTuple
 
 from memfs.errors import StorageFailed
-from memfs.store import flock
+from memfs.locks import flock
 
 LOG = "shown.jsonl"
 LONGEST = 1 << 20
@@ -36,6 +37,7 @@ class Shown(NamedTuple):
         event: At which of the client's events: `session-start`, `user-prompt-submit`, …
         why: In words.
         tokens: What it cost, roughly.
+        store: Key of the store that the memory lay in.
     """
 
     at: float
@@ -46,6 +48,7 @@ class Shown(NamedTuple):
     title: str
     scope: str
     tokens: int
+    store: str
 
 
 class Heard:
@@ -83,14 +86,14 @@ class Ledger:
         path = self.folder / f"{hashlib.sha256(session.encode('utf-8', 'replace')).hexdigest()[:16]}.json"
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with path.open("a+b", buffering=0) as file:
-                flock(file.fileno(), LOCK_SECONDS, "Another process writes down what this session was told.")
-                file.seek(0)
-                heard = _read(file.read(), session)
+            with path.with_suffix(".lock").open("ab") as lock:
+                flock(lock.fileno(), LOCK_SECONDS, "Another process writes down what this session was told.")
+                heard = _read(path, session)
                 yield heard
                 said = {"session": session, "cursor": heard.cursor, "shown": list(heard.shown)[-REMEMBERED:]}
-                file.truncate(0)
-                file.write(json.dumps(said).encode())
+                temp = path.with_suffix(".new")
+                temp.write_text(json.dumps(said), encoding="utf-8")
+                temp.replace(path)
             if not heard.known:
                 self._prune()
         except OSError as error:
@@ -101,6 +104,7 @@ class Ledger:
         for path in paths[:-SESSIONS]:
             with suppress(OSError):
                 path.unlink()
+                path.with_suffix(".lock").unlink()
 
     def write_down(self, shown: Sequence[Shown]) -> None:
         """Add *shown* to the log; what cannot be written is not told by `why`."""
@@ -116,10 +120,11 @@ class Ledger:
                     temp.write_bytes(raw[raw.index(b"\n", len(raw) // 2) + 1 :])
                     temp.replace(self.log)
 
-    def shown(self, memory_id: str = "", session: str = "") -> Sequence[Shown]:
+    def shown(self, stores: Collection[str], memory_id: str = "", session: str = "") -> Sequence[Shown]:
         """Return what was put before agents, oldest first.
 
         Args:
+            stores: Only memories of these, by key.
             memory_id: Only this memory.
             session: Only in this session.
         """
@@ -127,20 +132,16 @@ class Ledger:
             lines = self.log.read_bytes().splitlines()
         except OSError:
             return ()
-        every = (each for line in lines if (each := _shown(line)) is not None)
+        every = (each for line in lines if (each := _shown(line)) is not None and each.store in stores)
         return tuple(each for each in every if memory_id in ("", each.memory_id) and session in ("", each.session))
 
-    def latest(self) -> str:
-        """Return the session before which something was put last; empty when there is none."""
-        return next((each.session for each in reversed(self.shown())), "")
 
-
-def _read(raw: bytes, session: str) -> Heard:
-    """Return what *raw* says of *session*; what a dead writer left half is as if it were nothing."""
+def _read(path: Path, session: str) -> Heard:
+    """Return what the file *path* says of *session*; one that cannot be read is as if it were none."""
     try:
-        said: Any = json.loads(raw)
+        said: Any = json.loads(path.read_bytes())
         return Heard(session, str(said["cursor"]), list(map(str, said["shown"])), known=True)
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return Heard(session)
 
 
@@ -154,7 +155,8 @@ def _last_written(path: Path) -> int:
 
 def _shown(line: bytes) -> Shown | None:
     try:
-        at, session, event, why, memory_id, title, scope, tokens = json.loads(line)
-        return Shown(float(at), *map(str, (session, event, why, memory_id, title, scope)), int(tokens))
+        at, session, event, why, memory_id, title, scope, cost, store = json.loads(line)
+        who, which = (str(session), str(event), str(why)), (str(memory_id), str(title), str(scope))
+        return Shown(float(at), *who, *which, int(cost), str(store))
     except (ValueError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""Sets of lines in small files of the state folder: added to in one write, read anew when they changed."""
+"""Sets of lines in small files of the state folder, read anew when they changed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from memfs.errors import StorageFailed
+from memfs.locks import locked
 
 _read: dict[Path, tuple[tuple[int, int, int], dict[bytes, None]]] = {}
 """Files as they were read last: each hit of a search asks."""
@@ -28,19 +29,21 @@ def lines(path: Path) -> Collection[bytes]:
 def add(path: Path, new: Iterable[bytes]) -> None:
     """Add *new*, none of which holds a line break, to the file *path*, made if there is none.
 
-    Of two processes that add at once neither takes back what the other did: it is one write.
+    Of two processes that add and remove at once neither takes back what the other did.
 
     Raises:
         StorageFailed: It cannot be written.
+        Busy: Another process writes all the time.
     """
-    there = lines(path)
-    missing = [line for line in dict.fromkeys(new) if line not in there]
-    if not missing:
+    wanted = list(dict.fromkeys(new))
+    if all(line in lines(path) for line in wanted):
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with path.open("ab", buffering=0) as file:
-            file.write(b"\n" + b"\n".join(missing) + b"\n")
+        with locked(path.parent):
+            there = _now(path)
+            missing = [line for line in wanted if line not in there]
+            with path.open("ab", buffering=0) as file:
+                file.write(b"\n" + b"\n".join(missing) + b"\n")
     except OSError as error:
         raise StorageFailed.of(error, path, "write") from error
 
@@ -50,13 +53,20 @@ def remove(path: Path, line: bytes) -> None:
 
     Raises:
         StorageFailed: It cannot be written.
+        Busy: Another process writes all the time.
     """
-    if line not in lines(path):
+    if not path.exists():
         return
     try:
-        kept = [each for each in path.read_bytes().split(b"\n") if each not in (b"", line)]
-        temp = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
-        temp.write_bytes(b"".join(each + b"\n" for each in kept))
-        temp.replace(path)
+        with locked(path.parent):
+            kept = [each for each in _now(path) if each != line]
+            temp = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
+            temp.write_bytes(b"".join(each + b"\n" for each in kept))
+            temp.replace(path)
     except OSError as error:
         raise StorageFailed.of(error, path, "write") from error
+
+
+def _now(path: Path) -> list[bytes]:
+    """Return the lines of the file *path* as they are this moment."""
+    return [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []

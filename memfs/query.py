@@ -43,6 +43,7 @@ class Filters(NamedTuple):
         paths: Parts of the path, `*` and `?` as in a shell.
         expired: Whether memories past their `expires` count.
         pinned: Only those that are.
+        vouched: Only those whose text somebody vouches for.
     """
 
     tags: tuple[str, ...] = ()
@@ -56,6 +57,7 @@ class Filters(NamedTuple):
     updated: Bounds = (None, None)
     expired: bool = False
     pinned: bool = False
+    vouched: bool = False
 
 
 NO_FILTERS = Filters()

@@ -39,14 +39,23 @@ class Sign(NamedTuple):
     rare: float
 
 
-def pieces(prompt: str) -> list[tuple[Query, frozenset[str]]]:
-    """Return each sentence and line of *prompt* as a question without syntax, and its words in camelCase."""
+Piece = tuple[Query, frozenset[str]]
+"""A piece of a prompt as a question without syntax, and its words in camelCase."""
+
+
+def pieces(prompt: str) -> list[Piece]:
+    """Return each sentence and line of *prompt*; of a long one the first and the last."""
     if len(prompt) > 2 * MOST_CHARACTERS:
         prompt = f"{prompt[:MOST_CHARACTERS]}\n{prompt[-MOST_CHARACTERS:]}"
     parts = [part for part in _ENDS.split(prompt) if query.words_of(part[: query.MAX_CHARACTERS])]
     half = MOST_PIECES // 2
     parts = parts if len(parts) <= MOST_PIECES else [*parts[:half], *parts[-half:]]
-    return [(query.parse(_SYNTAX.sub(" ", part)), frozenset(map(str.lower, _CAMEL.findall(part)))) for part in parts]
+    return list(map(piece, parts))
+
+
+def piece(text: str) -> Piece:
+    """Return *text* as one piece."""
+    return query.parse(_SYNTAX.sub(" ", text)), frozenset(map(str.lower, _CAMEL.findall(text)))
 
 
 def strongest(signs: Iterable[Sign]) -> list[tuple[str, str]]:

@@ -26,10 +26,14 @@ from memfs.rank import Within
 from memfs.store import Store
 from memfs.trust import LOOKED_AT
 from memfs.trust import TRUSTED
+from memfs.trust import accepted
 from memfs.trust import accepted_digests
+from memfs.trust import is_trusted
 from memfs.trust import looked_at
 from memfs.trust import trusted_workspaces
 
+MOST_CHANNELS = 64
+"""Of one memory; more are not looked at."""
 NAMED_BY = ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR")
 """What names the workspace in the environment, the first one before the second."""
 FOLDER = ".memory"
@@ -60,12 +64,20 @@ class Part(NamedTuple):
         digests = None if self.accepted is None else frozenset(accepted_digests(*self.accepted))
         return Within(self.store.key, self.weight, self.channels, digests)
 
+    def vouched(self, state: Path) -> Part:
+        """Return the part of what somebody vouches for: of a project that is not trusted whatever comes, less."""
+        folder = self.store.root.parent
+        is_project = self.store.scope == "workspace" or self.store.scope.startswith(OF_PROJECTS)
+        return self._replace(accepted=(state, folder)) if is_project and not is_trusted(state, folder) else self
+
     def shows(self, channels: Sequence[str], digest: str) -> bool:
         """Return whether a memory of the store that is in *channels* and whose text has *digest* is seen."""
-        if self.accepted is not None and digest not in accepted_digests(*self.accepted):
+        if self.accepted is not None and digest.encode() not in accepted(*self.accepted):
             return False
         return self.channels is None or any(
-            fnmatchcase(channel.casefold(), pattern) for channel in channels for pattern in self.channels
+            fnmatchcase(channel.casefold(), pattern)
+            for channel in channels[:MOST_CHANNELS]
+            for pattern in self.channels
         )
 
 
@@ -98,9 +110,15 @@ class View:
         """Return the part of *store*, if it is one of the view's."""
         return self._by_key.get(store.key)
 
-    def within(self, stores: Sequence[Store]) -> list[Within]:
-        """Return what the index is asked for to look in *stores*, which are some of the view's."""
-        return [self._by_key[store.key].within for store in stores]
+    def within(self, stores: Sequence[Store], *, vouched_in: Path | None = None) -> list[Within]:
+        """Return what the index is asked for to look in *stores*, which are some of the view's.
+
+        Args:
+            stores: Where.
+            vouched_in: The state folder, to look only among what somebody vouches for.
+        """
+        parts = [self._by_key[store.key] for store in stores]
+        return [(part if vouched_in is None else part.vouched(vouched_in)).within for part in parts]
 
     def store(self, scope: str) -> Store:
         """Return the store of *scope* (`workspace`, `global`, `group:<name>`, `project:<name>`), if it is visible.
@@ -220,9 +238,14 @@ def other_workspace(named_so: str | Path, config: Config) -> Path:
         if (real := find_workspace(folder, config, {})) != folder:
             raise Invalid(f"{named_so} belongs to the workspace {real}; name that one.")
     else:
-        folder = named(config, str(named_so)).folder
-        if not folder.is_dir():
-            raise Invalid(f"{folder} is not there; name the other workspace by its path.")
+        vouched = {*trusted_workspaces(config.state), *looked_at(config.state)}
+        there = [each for each in reachable(config) if each.folder in vouched]
+        found = [each.folder for each in there if each.name == str(named_so)]
+        found = found or [each.folder for each in there if each.folder.name == str(named_so)]
+        if len(found) != 1:
+            problem = "could be several projects" if found else "is no project that you trust"
+            raise Invalid(f"{str(named_so)!r} {problem}; name the other workspace by its absolute path.")
+        folder = found[0]
     if config.mode_for(folder)[0] == "global":
         raise OutOfScope(f"{folder} is in global mode, so nobody would see a memory of its own there.")
     return folder

@@ -87,7 +87,11 @@ def organize(here: Workspace, name: str, references: Sequence[str], summary: str
         raise NotFound(missing[0] if missing else name, hint="A session lists memories that are there.")
     members = tuple(found.values())
     body = f"{summary.strip()}\n\n" if summary.strip() else ""
-    body += "\n".join(f"- {inert_line(entry.memory.title)} ({entry.memory.id})" for entry in members)
+    # what memfs writes passes for the user's own, so of what nobody vouches for it says the id alone
+    body += "\n".join(
+        f"- {inert_line(each.memory.title)} ({each.memory.id})" if each.trusted else f"- {each.memory.id}"
+        for each in members
+    )
     links: list[str | list[object] | dict[str, object]] = []
     links += [{"type": "parent_of", "to": entry.memory.id} for entry in members]
     values = {"title": inert_line(name), "category": CATEGORY, "summary": cut(inert_line(summary), 300)}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from contextlib import ExitStack
 from contextlib import contextmanager
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ from memfs.config import folder_of
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.errors import StorageFailed
+from memfs.locks import locked
 
 KEYS: Mapping[str, str] = {
     "mode": "isolated, global or hybrid: what this machine's workspaces see and where saves go",
@@ -124,7 +126,7 @@ def create_group(config: Config, name: str) -> None:
     if name in config.groups:
         raise Invalid(f"There is a group {name} already; `memfs group add {name} PATH` adds a member.")
     with _edited(config) as document:
-        _table(config, document, ["groups", name])["members"] = []
+        _table(config, document, ["groups", name]).setdefault("members", [])
 
 
 def delete_group(config: Config, name: str) -> None:
@@ -214,17 +216,23 @@ def _edited(config: Config) -> Iterator[Any]:
     Raises:
         BadConfig: It cannot be read, so nothing is written.
         StorageFailed: It cannot be written.
+        Busy: Another process writes it all the time.
     """
     import tomlkit
 
-    try:
-        text = config.path.read_bytes().decode() if config.path.exists() else ""
-        document = tomlkit.parse(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadConfig(f"{config.path} cannot be read ({error}); mend it first, nothing was written.") from error
-    yield document
-    if (new := tomlkit.dumps(document)) != text:
-        _replace(config.path, new)
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(config.home))
+        except OSError as error:
+            raise StorageFailed.of(error, config.path, "write") from error
+        try:
+            text = config.path.read_bytes().decode() if config.path.exists() else ""
+            document = tomlkit.parse(text)
+        except (OSError, ValueError, RecursionError) as error:
+            raise BadConfig(f"{config.path} cannot be read ({error}); mend it first, nothing was written.") from error
+        yield document
+        if (new := tomlkit.dumps(document)) != text:
+            _replace(config.path, new)
 
 
 def _parts(document: Any, workspace: Path | None) -> list[str]:  # noqa: ANN401

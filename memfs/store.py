@@ -8,11 +8,9 @@ or to delete by mistake, and the kernel frees the lock when its holder dies.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextlib import suppress
@@ -22,7 +20,6 @@ from typing import NamedTuple
 from memfs.changes import GONE
 from memfs.changes import Snapshot
 from memfs.changes import Stamp
-from memfs.errors import Busy
 from memfs.errors import Changed
 from memfs.errors import Exists
 from memfs.errors import Invalid
@@ -31,6 +28,7 @@ from memfs.errors import NotFound
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
 from memfs.errors import Unwritable
+from memfs.locks import flock
 from memfs.memory import MAX_BYTES
 from memfs.memory import digest
 
@@ -468,25 +466,6 @@ class Store:
                 os.stat(new_name, dir_fd=target, follow_symlinks=False)
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), new_name) from error
             os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
-
-
-def flock(fd: int, seconds: float, sentence: str) -> None:
-    """Take the exclusive lock of the open folder or file *fd*, which its closing gives back.
-
-    Raises:
-        Busy: It could not be had within *seconds*; *sentence* says of what.
-        OSError: The file system offers no locks.
-    """
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                raise Busy(sentence) from error
-            time.sleep(0.001 + os.urandom(1)[0] / 25_600)
-        else:
-            return
 
 
 def _temporary_name() -> str:

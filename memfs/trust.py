@@ -20,10 +20,14 @@ TRUSTED, LOOKED_AT = "trusted", "looked-at"
 """Files in the state folder that list workspaces, one path a line: trusted whatever comes; accepted as they were."""
 
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e01ef]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff9-\ufffb"
+    "\ud800-\udfff\U0001d173-\U0001d17a\U000e0000-\U000e01ef]"
+    "|(?:^|(?<=[\x00-\u1fff]))\ufe0f(?!\u20e3)"
 )
-"""Controls, marks that turn the reading direction, invisible characters and tags; not tab and newline."""
+"""Controls, marks that turn the reading direction, invisible characters and tags; not tab and newline.
+
+What asks for a picture (U+FE0F) is hidden but behind a symbol, where emoji have it.
+"""
 
 
 def inert(text: str) -> str:

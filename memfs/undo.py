@@ -95,13 +95,15 @@ class Journal:
             raise StorageFailed.of(error, path, "keep an undo copy in") from error
         return entry
 
-    def entries(self, store: Store, memory_id: str = "") -> Iterator[Entry]:
+    def entries(self, store: Store | None, memory_id: str = "") -> Iterator[Entry]:
         """Yield what is known of *memory_id*, or of the whole store, newest first; damaged entries are left out.
+
+        What was moved is known in the store that it was moved from; with None for a store all are looked through.
 
         Only names are read ahead: whoever wants the newest pays for one file.
         """
-        pattern = f"{memory_id}/*.undo" if memory_id else "*/*.undo"
-        for path in sorted((self.folder / store.key).glob(pattern), key=lambda path: path.name, reverse=True):
+        pattern = f"{store.key if store else '*'}/{memory_id or '*'}/*.undo"
+        for path in sorted(self.folder.glob(pattern), key=lambda path: path.name, reverse=True):
             if (entry := _read_entry(path)) is not None:
                 yield entry
 

@@ -20,6 +20,7 @@ from memfs.settings import values
 from memfs.workspace import Workspace
 from tests.worlds import World
 from tests.worlds import files_below
+from tests.worlds import finished
 from tests.worlds import new_world
 from tests.worlds import without_powers
 
@@ -580,3 +581,41 @@ def test_a_newer_format_is_no_last_good_meaning(world: World) -> None:
         world.config('format = 99\nmode = "global"\n')
 
     assert world.config("mode = \n").mode == "hybrid"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("mod = 1", "did you mean mode?"),
+        ('[workspaces."/x"]\nprivat = true', "did you mean private?"),
+        ('[groups.a]\nmember = ["/x"]', "did you mean members?"),
+    ],
+)
+def test_a_word_that_is_nearly_a_setting_is_told(world: World, text: str, said: str) -> None:
+    """Whoever mistyped it believes that it holds."""
+    assert said in " ".join(world.config(text).problems)
+
+
+@pytest.mark.parametrize("value", ['"true"', "1", '"no"', "[]"])
+def test_a_project_whose_privacy_is_said_wrongly_is_private(world: World, value: str) -> None:
+    """What is no answer hides; only `false` shows."""
+    config = world.config(f'[workspaces."/x"]\nprivate = {value}\n[workspaces."/y"]\nprivate = false\n')
+
+    assert config.private == {"/x"}
+    assert "true holds" in config.problems[0]
+
+
+def test_settings_that_are_changed_at_once_are_all_kept(world: World) -> None:
+    """Each process reads what the one before it wrote."""
+    script = (
+        "import sys; from memfs.config import load; from memfs.settings import create_group\n"
+        "sys.stdin.readline()\ncreate_group(load(), sys.argv[1])"
+    )
+    processes = [world.start(script, f"g{number}") for number in range(8)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    finished(processes)
+
+    assert world.config().groups.keys() == {f"g{number}" for number in range(8)}

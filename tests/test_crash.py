@@ -15,11 +15,11 @@ import pytest
 
 from memfs.errors import Conflict
 from memfs.errors import NotFound
+from memfs.locks import flock
 from memfs.memory import digest
 from memfs.memory import parse
 from memfs.store import ABSENT
 from memfs.store import Store
-from memfs.store import flock
 from memfs.workspace import Workspace
 from tests.worlds import World
 from tests.worlds import files_below

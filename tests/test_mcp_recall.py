@@ -520,8 +520,7 @@ HYBRID: tuple[Step, ...] = (
     Step(
         "convert_to_workspace",
         {"memory_id": "{far}", "workspace_id": "6vwtna"},
-        "'6vwtna' is no project that is known here. The projects are project, other. `memfs projects` lists them; "
-        "others are named by their absolute path.",
+        "'6vwtna' is no project that you trust; name the other workspace by its absolute path.",
     ),
     Step(
         "convert_to_workspace",
@@ -531,8 +530,7 @@ HYBRID: tuple[Step, ...] = (
     Step(
         "convert_to_workspace",
         {"memory_id": "{far}", "workspace_id": "../other"},
-        "'../other' is no project that is known here. Did you mean other? `memfs projects` lists them; "
-        "others are named by their absolute path.",
+        "'../other' is no project that you trust; name the other workspace by its absolute path.",
     ),
     Step(
         "convert_to_workspace",

@@ -20,8 +20,8 @@ import pytest
 from memfs import trust
 from memfs.errors import Changed
 from memfs.index import Index
+from memfs.locks import flock
 from memfs.memory import parse
-from memfs.store import flock
 from memfs.workspace import Workspace
 from tests.worlds import World
 from tests.worlds import files_below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -981,6 +982,52 @@ def test_a_feed_says_memfs_only_of_what_memfs_just_did(
     assert onlooker.sees() == [("changed", "Cats", saved.path, "other")]
 
 
+def test_a_feed_names_the_session_that_did_it(world: World, store: Path) -> None:
+    """Saved, changed, moved within a moment, forgotten: whoever did it last, not who wrote it first or says so."""
+    first, second, nobody = (
+        World(world.root, {"MEMFS_SESSION": name}).open(world.folder(), mode="hybrid") for name in ("s-1", "s-2", "")
+    )
+    cursor = since(second, "").cursor
+
+    def told() -> list[tuple[str, str, str, str]]:
+        nonlocal cursor
+        for each in second.view.stores:
+            second.refresh(each)
+        feed = since(second, cursor)
+        cursor = feed.cursor
+        return [(each.what, each.place.scope, each.by, each.session) for each in feed.happenings]
+
+    saved = first.save("purr", {"title": "Cats"}).entry.memory.id
+    first.move(saved, "global")
+    assert told() == [("added", "global", "memfs", "s-1")]
+    second.update(saved, {"tags": ["x"]})
+    assert told() == [("changed", "global", "memfs", "s-2")]
+    nobody.update(saved, {"tags": ["y"]})
+    assert told() == [("changed", "global", "memfs", "")]
+    nobody.move(saved, "workspace")
+    assert told() == [("moved", "workspace", "memfs", "")]
+    first.forget(saved)
+    assert told() == [("removed", "workspace", "memfs", "s-1")]
+    first.undo()
+    assert told() == [("added", "workspace", "memfs", "s-1")]
+    put(store, "lie.md", "---\nsession: s-2\n---\nmeow\n")
+    assert told() == [("added", "workspace", "other", "")]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "none:0", "none:0@x", "@", "x:1@y", "\0", "none:²@"])
+def test_a_feed_goes_on_from_whatever_it_was_left_at(world: World, store: Path, cursor: str) -> None:
+    """A cursor that says nothing begins now, and the next one is good."""
+    put(store, "a.md", "# Cats\n")
+    here = world.open()
+    here.refresh(here.view.stores[0])
+
+    later = since(here, cursor).cursor
+    put(store, "b.md", "# Dogs\n")
+    here.refresh(here.view.stores[0])
+
+    assert [each.title for each in since(here, later).happenings] == ["Dogs"]
+
+
 class Looking:
     """A running `memfs watch`.
 
@@ -1138,6 +1185,96 @@ def test_watch_ends_when_nobody_reads(world: World) -> None:
         assert "Traceback" not in looking.process.stderr.read().decode()
     finally:
         looking.closed()
+
+
+# ---- watch, for an agent
+
+
+def agents(world: World, session: str = "s-1") -> World:
+    """Return *world* as the tools of an agent's session have it."""
+    return World(world.root, {"MEMFS_SESSION": session})
+
+
+def prompted(world: World, session: str = "s-1") -> str:
+    """Return what `memfs hook` tells that session with a prompt."""
+    said = {"session_id": session, "cwd": str(world.folder()), "prompt": "go on"}
+    answer = command(world, "hook", "user-prompt-submit", stdin=json.dumps(said))
+    assert (answer.code, answer.err) == (0, "")
+    return answer.out
+
+
+def test_watch_tells_an_agent_what_others_did(world: World, store: Path) -> None:
+    """In a line each time; not what it did itself, not what it was told already, and nothing a second time."""
+    world.trusted()
+    assert prompted(world) == ""
+    for number in range(3):
+        put(store, f"{number}.md", f"# Before {number}\n\u202e\n")
+    looking = Looking(agents(world), "--session", "--every", "0")
+    assert looking.shows("Before 0.*Before 1.*Before 2")
+
+    agents(world).open().save("Mine.")
+    saved = agents(world, "s-2").open().save("Theirs.", {"title": "Theirs \x1b[2J \u202e"}).entry.memory
+    assert looking.shows(r"added: \*\*Theirs \\u001b\[2J \\u202e\*\* \(\w+, workspace, by session s-2, 0 min ago\)")
+    agents(world).open().update(saved.id, {"tags": ["x"]})
+    (store / "0.md").unlink()
+    assert looking.shows(r"removed: \*\*Before 0\*\*")
+
+    assert looking.end() == 130
+    assert len(looking.out.splitlines()) == 3
+    assert "Mine." not in looking.out
+    assert "changed" not in looking.out
+    assert prompted(world) == ""
+    assert [each["event"] for each in command(world, "why", saved.id, "--json").json["shown"]] == ["watch"]
+
+
+def test_watch_tells_an_agent_no_more_often_than_asked(world: World, store: Path) -> None:
+    """What comes meanwhile is not lost: it is told with the next prompt."""
+    world.trusted()
+    looking = Looking(agents(world), "--session", "--every", "3600", "--json")
+    assert looking.shows("Watching workspace")
+
+    put(store, "a.md", "# First\n")
+    assert looking.shows("First")
+    put(store, "b.md", "# Second\n")
+    text = prompted(world)
+    looking.end()
+
+    assert "Second" in text
+    assert "First" not in text
+    [line] = looking.out.splitlines()
+    assert json.loads(line).keys() == {"news"}
+    assert "Second" not in line
+
+
+def test_watch_waits_for_a_hook_of_its_session(world: World, store: Path) -> None:
+    """One that is at work when it begins, and when there is news; it does not end for it."""
+    world.trusted()
+    assert prompted(world) == ""
+    [path] = (world.state / "sessions").glob("*.lock")
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        looking = Looking(agents(world), "--session", "--every", "0")
+        assert looking.shows("Watching workspace")
+        put(store, "a.md", "# First\n")
+        assert not within_deadline(lambda: not looking.read(), 2)
+        assert looking.out == ""
+
+    assert looking.shows("First")
+    assert looking.end() == 130
+
+
+def test_watch_for_nobodys_session_begins_now(world: World, store: Path) -> None:
+    """It tells what anybody does."""
+    put(store, "a.md", "# Before\n")
+    world.trusted()
+    looking = Looking(world, "--session", "--every", "0")
+    assert looking.shows("Watching workspace")
+
+    agents(world).open().save("Theirs.")
+
+    assert looking.shows(r"Theirs\.")
+    looking.end()
+    assert "Before" not in looking.out
 
 
 def test_watch_refuses_a_store_that_cannot_be_read(world: World, store: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from memfs import trust
 from memfs.answers import Event
 from memfs.changes import Changes
 from memfs.errors import Ambiguous
@@ -628,14 +629,15 @@ def test_a_move_goes_only_where_somebody_will_see_it(world: World) -> None:
     here = world.open()
     for folder in (shop, deep):
         world.open(folder)
+        trust.set_trusted(world.state, folder, trusted=True)
 
     for named, reason in (
         (world.root / "bare", "neither a .memory nor a .git"),
         (world.home.parent / "nowhere", "no folder"),
-        ("shop", "could be any of these"),
-        ("shoq", "no project that is known"),
-        ("../other", "no project that is known"),
-        ("6vwtna", "no project that is known"),
+        ("shop", "could be several projects"),
+        ("shoq", "no project that you trust"),
+        ("../other", "no project that you trust"),
+        ("6vwtna", "no project that you trust"),
     ):
         with pytest.raises(Invalid, match=reason):
             here.move("abc", "workspace", workspace=named)

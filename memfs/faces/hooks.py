@@ -85,6 +85,8 @@ def _taken(stdin: BinaryIO) -> bytes:
 
 def _answer(event: str, said: Mapping[str, Any], env: dict[str, str]) -> str:
     """Return what is told at *event*, and write down that it was."""
+    if event not in EVENTS:
+        _log(env, f"there is no event {event!r}; the events are {', '.join(EVENTS)}")
     if event not in EVENTS or str(said.get("prompt", "")).lstrip().startswith(OF_MACHINES):
         return ""
     session = str(said.get("session_id") or said.get("conversation_id") or env.get("CLAUDE_CODE_SESSION_ID") or "")

@@ -254,6 +254,7 @@ def entry_lines(entry: Entry, now: datetime, *, number: str = "", score: float |
     facts = [inert_line(entry.store.scope), inert_line(memory.type)]
     facts += [f"importance {memory.importance}", age(entry.created, now)]
     facts += [" ".join(f"#{inert_line(tag)}" for tag in memory.tags)] if memory.tags else []
+    facts += [" ".join(f"@{inert_line(channel)}" for channel in memory.channels)] if memory.channels else []
     facts += ["pinned"] if memory.pinned else []
     indent = " " * len(number)
     line: Line = [(f"{indent}{' · '.join(facts)}", DIM)]
@@ -363,7 +364,12 @@ def report_lines(report: Report) -> Iterator[Line]:
         yield [(f"  {inert_line(finding.sentence)}", "")]
         if finding.fixed:
             yield [(f"  mended: {inert_line(finding.fixed)}", GOOD)]
-    yield [("All is well.", GOOD)] if not report.findings else [(f"{len(report.findings)} findings.", "")]
+    yield [("All is well.", GOOD)] if not report.findings else [(counted(len(report.findings)), "")]
+
+
+def counted(findings: int) -> str:
+    """Return how many findings there are, in words."""
+    return "1 finding." if findings == 1 else f"{findings} findings."
 
 
 def event_lines(event: Happening) -> Iterator[Line]:

@@ -38,11 +38,13 @@ from memfs.index.folder import IndexBroken as IndexBroken
 from memfs.index.folder import IndexFolder
 from memfs.index.question import Questions
 from memfs.index.question import literal
+from memfs.index.record import MANY
 from memfs.index.record import MOST
 from memfs.index.record import Change as Change
 from memfs.index.record import News
 from memfs.index.record import Record
 from memfs.index.record import Told as Told
+from memfs.index.record import told
 from memfs.memory import derived_id
 from memfs.memory import parse
 from memfs.memory import unreadable
@@ -271,7 +273,7 @@ class Index:
                 written = [each for each in map(str, said["id"]) if each != derived_id(path)]
                 memory_id = written[0] if written else derived_id(path)
                 title, digest = str(said.get_first("title") or ""), str(said.get_first("digest") or "")
-                found[path] = Told(memory_id, title, digest, tuple(map(str, said["channel"])))
+                found[path] = told(memory_id, title, digest, tuple(map(str, said["channel"])))
         return found
 
     def _settled(self, store: Store, seen: Snapshot, work: Mapping[str, Stamp]) -> dict[str, Stamp]:
@@ -336,7 +338,7 @@ class Index:
             memory = unreadable(path, "it holds something that cannot be indexed")
             made = Document.from_dict(document(store.key, memory, stamp, digest), self._schema)
         writer.add_document(made)
-        said[path] = Told(memory.id, memory.title, digest, memory.channels, memory.session)
+        said[path] = told(memory.id, memory.title, digest, memory.channels, memory.session)
         return stamp
 
     def reset(self, *, wait: float = 30.0) -> None:
@@ -498,8 +500,9 @@ class Index:
 def _news(
     done: Mapping[str, Stamp], before: Mapping[str, Told], after: Mapping[str, Told]
 ) -> Iterator[tuple[str, Told | None, Told | None]]:
-    """Yield path, before and after of each of *done* that says something else now; of very many, none."""
+    """Yield path, before and after of each of *done* that says something else now; of very many, only that."""
     if len(done) > MOST:
+        yield MANY
         return
     for path, stamp in done.items():
         old, new = before.get(path), after.get(path)

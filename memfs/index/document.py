@@ -17,6 +17,9 @@ from memfs.query import to_milliseconds
 SCHEMA_VERSION = 2
 """Raised whenever documents come to mean something else; each version has a folder of its own."""
 
+MOST_VALUES, LONGEST_VALUE = 64, 300
+"""Of a list that a memory has, and characters of each: no file makes a question slow for others."""
+
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HUMP = re.compile(r"[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]))")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -41,7 +44,7 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("ng", tokenizer_name="memfs_ng", index_option="freq")
     for name in ("store", "path", "id", "channel", "digest"):
         builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
-    for name in ("key", "handle", "place", "name", "type", "tag", "category", "about", "state"):
+    for name in ("key", "handle", "place", "name", "type", "tag", "category", "about", "glob", "state"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("created", "updated", "importance", "expires"):
         builder.add_integer_field(name, indexed=True, fast=True)
@@ -57,6 +60,9 @@ def document(store_key: str, memory: Memory, stamp: Stamp, digest: str) -> dict[
     updated = to_milliseconds(memory.updated) if memory.updated else changed
     key = f"{store_key}:{memory.path}"
     text = unicodedata.normalize("NFC", _text(memory, created))
+    about = [
+        place.partition("#")[0].removeprefix("./").rstrip("/")[:LONGEST_VALUE] for place in memory.about[:MOST_VALUES]
+    ]
     document: dict[str, object] = {
         "all": f"{text}\n{_parts(text)}",
         "title": memory.title,
@@ -71,8 +77,9 @@ def document(store_key: str, memory: Memory, stamp: Stamp, digest: str) -> dict[
         "type": memory.type.casefold(),
         "tag": [tag.casefold() for tag in memory.tags],
         "category": memory.category.casefold(),
-        "channel": [channel.casefold() for channel in memory.channels],
-        "about": [place.partition("#")[0] for place in memory.about],
+        "channel": [channel.casefold() for channel in memory.channels[:MOST_VALUES]],
+        "about": about,
+        "glob": [place for place in about if set(place) & set("*?[")],
         "digest": digest,
         "state": [memory.state, *(["flawed"] if memory.problems else []), *(["pinned"] if memory.pinned else [])],
         "created": created,

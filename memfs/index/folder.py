@@ -21,9 +21,10 @@ from memfs.errors import Busy
 from memfs.index.document import SCHEMA_VERSION
 from memfs.index.document import analyzers
 from memfs.index.document import schema
+from memfs.index.record import FILE as RECORD
+from memfs.locks import flock
 from memfs.seen import CONTENTS
 from memfs.seen import Seen
-from memfs.store import flock
 
 NAME = f"index-{SCHEMA_VERSION}-tantivy-0.27"
 """Another schema or another Tantivy finds another folder: two versions side by side do not fight."""
@@ -126,6 +127,8 @@ class IndexFolder:
             self.seen = Seen(self.path)
             self.generation += 1
             aside = self.path.with_name(f"{self.path.name}-aside-{os.urandom(4).hex()}")
+            # what is brought in anew is no news, and what was told before has lost its end
+            (self.path.parent / RECORD).unlink(missing_ok=True)
             if self.path.exists():
                 self.path.rename(aside)
                 shutil.rmtree(aside, ignore_errors=True)

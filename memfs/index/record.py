@@ -25,6 +25,9 @@ NO_RECORD = "none"
 """Begins a cursor from before there was a record: all of the one that comes is new."""
 MOST = 500
 """Changes of one commit that are told one by one."""
+MANY: tuple[str, Told | None, Told | None] = ("", None, None)
+"""Stands for more changes than that."""
+LONGEST_TITLE, LONGEST_WORD, MOST_CHANNELS = 200, 100, 64
 _OFFSET = re.compile(r"[0-9]{1,18}")
 
 What = Literal["added", "changed", "removed"]
@@ -40,8 +43,14 @@ class Told(NamedTuple):
     session: str = ""
 
 
+def told(memory_id: str, title: str, digest: str, channels: tuple[str, ...], session: str = "") -> Told:
+    """Return what a file says, cut to what news of it show."""
+    some = tuple(channel[:LONGEST_WORD] for channel in channels[:MOST_CHANNELS])
+    return Told(memory_id, title[:LONGEST_TITLE], digest, some, session[:LONGEST_WORD])
+
+
 class Change(NamedTuple):
-    """A memory's file came, changed or went.
+    """A memory's file came, changed or went. With an empty path: very many did, and are not told one by one.
 
     Attributes:
         at: When that was noticed, in milliseconds since the epoch.
@@ -115,7 +124,7 @@ class Record:
         first, _, rest = self.path.read_bytes().partition(b"\n")
         if (head := _read_head(first)) is not None:
             label, base = head
-            cut = rest.index(b"\n", len(rest) // 2) + 1
+            cut = rest.index(b"\n", max(len(rest) - LONGEST // 2, 0)) + 1
             self._replace(_head(label, base + cut) + rest[cut:])
 
     def _replace(self, raw: bytes) -> None:

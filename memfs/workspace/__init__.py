@@ -41,7 +41,6 @@ from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.finding import Finding
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.freshness import Hints
-from memfs.workspace.freshness import OneLook
 from memfs.workspace.health import Health
 from memfs.workspace.moving import Moving
 from memfs.workspace.names import Names
@@ -118,7 +117,7 @@ class Workspace:
         if seconds is None:
             return cls(view, config, Index(config.cache))
         here = cls(view, config._replace(search_refresh_seconds=seconds), Index(config.cache))
-        here.hints = OneLook()
+        here._freshness.once = True
         return here
 
     def across(self, names: Sequence[str] = ()) -> Workspace:
@@ -177,6 +176,8 @@ class Workspace:
             if after.file.digest == before.file.digest:
                 return Done("update", after, ("The file was left as it was.", *notes))
             self._edits.noted("update", before, after)
+            if before.trusted:
+                after = self._edits.vouch(after.store, after.memory.path, after.file.digest)
             return Done("update", after, (*notes, *self._freshness.path(after.store, after.memory.path)))
 
     def save(
@@ -450,6 +451,11 @@ class Workspace:
         """
         with self._lock:
             return self._freshness.refresh(store, paths, seconds=seconds, progress=progress)
+
+    def catch_up(self) -> Sequence[str]:
+        """Bring index and listeners up to date with every store of the view; return what the caller should know."""
+        with self._lock:
+            return self._freshness.all(self.view.stores, spare=True)
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Have *listener* called when a refresh finds files that differ from what was known; return how to stop."""

@@ -59,27 +59,25 @@ class Edits:
             session=self._config.session,
         )
 
-    def _refuse_guest(self, entry: Entry) -> None:
-        """Refuse to change what is another project's.
+    def _refuse_guest(self, store: Store) -> None:
+        """Refuse to change what lies in *store* if that is another project's.
 
         Raises:
             Refused: It is.
         """
-        part = self._view.part(entry.store)
+        part = self._view.part(store)
         if part is not None and part.is_guest:
-            raise Refused(f"{entry.path} belongs to {entry.store.scope}; it is read here, and changed there.")
+            raise Refused(f"{store.root} belongs to {store.scope}; it is read here, and changed there.")
 
-    def vouched(self, entry: Entry, *, by: Entry | None = None) -> Entry:
-        """Return *entry*, just written by memfs, vouched for by what was written: *by* a memory before it, if any.
+    def vouch(self, store: Store, path: str, digest: str) -> Entry:
+        """Return the memory at *path* of *store*, where memfs has just put the text of *digest*, vouched for.
 
-        What nobody vouched for is not made trusted by a change to it.
+        That text alone: if somebody else's lies there by now, it is a stranger's.
         """
-        is_project = entry.store.scope == "workspace"
-        if not is_project or entry.trusted or (by is not None and not by.trusted):
-            return entry
-        with suppress(StorageFailed, Invalid):  # it is marked as a stranger's then, and safe all the same
-            trust.accept(self._config.state, entry.store.root.parent, [(entry.memory.path, entry.file.digest)])
-        return self._read(entry.store, entry.memory.path)
+        if store.scope == "workspace" and not trust.is_trusted(self._config.state, store.root.parent):
+            with suppress(StorageFailed, Invalid, Busy):  # it is marked as a stranger's then, and safe all the same
+                trust.accept(self._config.state, store.root.parent, [(path, digest)])
+        return self._read(store, path)
 
     @contextmanager
     def announced(self, verb: Verb, entry: Entry, new: Entry | None) -> Iterator[None]:
@@ -93,7 +91,7 @@ class Edits:
         Raises:
             StorageFailed: It could not be written down, so nothing may be done.
         """
-        self._refuse_guest(entry)
+        self._refuse_guest(entry.store)
         kept = self.journal.keep(entry.store, self._record(verb, entry, new), entry.file.raw)
         try:
             yield
@@ -129,7 +127,10 @@ class Edits:
         new = entry._replace(memory=described, file=entry.file._replace(digest=memories.digest(raw)))
         with self.announced(verb, entry, new):
             entry.store.write(entry.memory.path, raw, entry.file.digest)
-        return self.vouched(self._read(entry.store, entry.memory.path), by=entry)
+        # what nobody vouched for is not made trusted by a change to it, nor by bringing it back
+        if verb == "update" and entry.trusted:
+            return self.vouch(entry.store, entry.memory.path, new.file.digest)
+        return self._read(entry.store, entry.memory.path)
 
     def moved(self, verb: Verb, entry: Entry, target: Store) -> Entry:
         """Move *entry*'s file to the same path in *target*, or to a free name beside it. Raises like `Store.move`."""
@@ -140,7 +141,7 @@ class Edits:
             new = entry._replace(store=target, memory=entry.memory._replace(path=new_path))
             with self.announced(verb, entry, new):
                 entry.store.move(path, entry.file.digest, target, new_path)
-            return self.vouched(self._read(target, new_path), by=entry)
+            return self.vouch(target, new_path, entry.file.digest) if entry.trusted else self._read(target, new_path)
 
         try:
             return attempt(path)
@@ -154,6 +155,7 @@ class Edits:
 
     def put_back(self, verb: Verb, store: Store, path: str, raw: bytes, title: str) -> Entry:
         """Make the file *path* with the bytes *raw* again, or one of a free name where another took its place."""
+        self._refuse_guest(store)
         try:
             store.write(path, raw, ABSENT)
         except Exists:

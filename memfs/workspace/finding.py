@@ -10,6 +10,8 @@ from datetime import UTC
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import islice
+from pathlib import PurePosixPath
 
 from memfs.answers import Entry
 from memfs.answers import Hit
@@ -18,6 +20,7 @@ from memfs.answers import Results
 from memfs.config import Config
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
+from memfs.query import Filters
 from memfs.query import Query
 from memfs.rank import Within
 from memfs.recalled import Sign
@@ -28,6 +31,9 @@ from memfs.store import Store
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
+VOUCHED = Filters(vouched=True)
+MOST_GLOBS = 2_000
+"""That a file is held against."""
 RECALLED_BY_PIECE = 5
 """Candidates of each sentence of a prompt."""
 SPARE_HITS = 5
@@ -61,7 +67,7 @@ class Finding:
         stores = self.stores_of(query)
         notes = [*query.notes, *self.config.problems, *self._fresh(stores)]
         pattern = Pattern(regex, self.config.regex_seconds)
-        places = self.view.within(stores)
+        places = self._places(stores, query.filters)
         wanted = REGEX_CANDIDATES if regex else limit + SPARE_HITS
         candidates = self._candidates(places, query, wanted)
         if not candidates and query.phrases and len(query.words) >= PASTED_WORDS:
@@ -70,11 +76,11 @@ class Finding:
             notes += ["Nothing holds the quoted words as they stand; these match without the quotes."] * bool(
                 candidates
             )
-        chosen = self._chosen(candidates, limit, pattern)
+        chosen = self._chosen(candidates, limit, pattern, query.filters)
         while len(chosen) < limit and len(candidates) == wanted < REGEX_CANDIDATES:  # most were seen already, or gone
             wanted = min(wanted * MORE_HITS, REGEX_CANDIDATES)
             candidates = self._candidates(places, query, wanted)
-            chosen = self._chosen(candidates, limit, pattern)
+            chosen = self._chosen(candidates, limit, pattern, query.filters)
         bodies = [entry.memory.body for entry, _, _ in chosen]
         snippets = self._ask(lambda: self.index.snippets(query, bodies))
         hits = tuple(
@@ -84,7 +90,7 @@ class Finding:
         return Results(query.text, self.view.mode, hits, (*notes, *([pattern.note] if pattern.note else [])))
 
     def _chosen(
-        self, candidates: Sequence[Candidate], limit: int, pattern: Pattern
+        self, candidates: Sequence[Candidate], limit: int, pattern: Pattern, filters: Filters
     ) -> Sequence[tuple[Entry, float, float]]:
         """Return the first *limit* of *candidates* that are there and match *pattern*, each with its scores."""
         chosen: list[tuple[Entry, float, float]] = []
@@ -96,7 +102,7 @@ class Finding:
                 same = entry.memory.id, entry.file.digest
                 # a clone of a repository holds the same memories once more
                 double = same in taken and entry.store not in self.view.own
-                if not double and pattern.matches(entry):
+                if not double and (entry.trusted or not filters.vouched) and pattern.matches(entry):
                     taken.add(same)
                     chosen.append((entry, text, weight))
         return chosen
@@ -112,34 +118,43 @@ class Finding:
         return [(place, 0.0, weights[place[0]]) for place in listed]
 
     def recalled(self, prompt: str) -> Sequence[Entry]:
-        """Return the memories that *prompt* strongly recalls, best first."""
+        """Return the memories that *prompt* strongly recalls and somebody vouches for, best first."""
         self._fresh(self.view.stores)
-        places = self.view.within(self.view.stores)
+        places = self._places(self.view.stores, VOUCHED)
         now = datetime.now(UTC)
         signs: list[Sign] = []
         for query, twice in pieces(prompt):
             found = self._ask(partial(self.index.search, places, query, RECALLED_BY_PIECE, now))
             rare = self._ask(partial(self.index.rarity, query, twice, found))
             signs += [Sign((hit.store, hit.path), hit.text, rare.get((hit.store, hit.path), 0.0)) for hit in found]
-        return self._names.entries(strongest(signs))
+        return [entry for entry in self._names.entries(strongest(signs)) if entry.trusted]
 
     def about(self, file: str) -> Sequence[Entry]:
-        """Return the memories that say they are about *file*, a path below the workspace: itself, a folder, a glob."""
-        own = self.view.within(self.view.own)
-        every = self._ask(lambda: self.index.values(own, "about"))
-        meant = [place for place in every if _matches(place, file)]
-        found = [each for place in meant for each in self._ask(partial(self.index.find, own, "about", place))]
-        return self._names.entries(dict.fromkeys(found))
+        """Return the memories that say they are about *file*, and that somebody vouches for.
+
+        Args:
+            file: A path below the workspace; it is meant by itself, by a folder that it lies in, and by a glob.
+        """
+        places = self._places(self.view.own, VOUCHED)
+        folders = [file, *(str(folder) for folder in PurePosixPath(file).parents if folder.name)]
+        globs = islice(self._ask(lambda: self.index.values(places, "glob")), MOST_GLOBS)
+        meant = [*folders, *(glob for glob in globs if fnmatchcase(file, glob))]
+        found = [each for place in meant for each in self._ask(partial(self.index.find, places, "about", place))]
+        return [entry for entry in self._names.entries(dict.fromkeys(found)) if entry.trusted]
+
+    def _places(self, stores: Sequence[Store], filters: Filters) -> list[Within]:
+        return self.view.within(stores, vouched_in=self.config.state if filters.vouched else None)
 
     def page(self, query: Query, sort: str, limit: int, offset: int) -> Listing:
         """Return a page of the memories that pass the filters of *query*, highest *sort* first."""
         stores = self.stores_of(query)
         notes = [*self.config.problems, *self._fresh(stores)]
-        within = self.view.within(stores)
+        within = self._places(stores, query.filters)
         now = datetime.now(UTC)
         places, total = self._ask(lambda: self.index.page(within, query, now, sort=sort, limit=limit, offset=offset))
         following = offset + limit
-        entries = tuple(self._names.entries(places))
+        found = self._names.entries(places)
+        entries = tuple(entry for entry in found if entry.trusted or not query.filters.vouched)
         return Listing(entries, total, following if following < total else None, tuple(notes))
 
     def stores_of(self, query: Query) -> Sequence[Store]:
@@ -154,12 +169,6 @@ class Finding:
             with suppress(OutOfScope):  # across projects it has the scope of its own
                 without.add(self.view.store("workspace").scope)
         return [store for store in wanted if store.scope not in without]
-
-
-def _matches(place: str, file: str) -> bool:
-    """Return whether *place*, as a memory's `about` has it, means *file*."""
-    place = place.removeprefix("./").rstrip("/")
-    return place != "" and (file == place or file.startswith(f"{place}/") or fnmatchcase(file, place))
 
 
 class Pattern:

@@ -48,29 +48,17 @@ class Hints(Protocol):
         """Take note that since the last `take` the whole *store* was looked at: what was found, in how long."""
 
 
-class OneLook:
-    """Hints for a process that answers once: what was looked at a moment ago need not be looked at again."""
-
-    def __init__(self) -> None:
-        self._looked: set[str] = set()
-
-    def take(self, store: Store, since: float | None = None) -> frozenset[str] | None:  # noqa: ARG002  (as `Hints`)
-        """Return that nothing may have changed, once *store* was scanned."""
-        return frozenset() if store.key in self._looked else None
-
-    def scanned(self, store: Store, scan: Scan, seconds: float) -> None:  # noqa: ARG002  (as `Hints`)
-        """Take note that *store* was looked at."""
-        self._looked.add(store.key)
-
-
 class Freshness:
     """What the index and this process's listeners know of the stores.
 
     Attributes:
         hints: Who watches the stores; without, each verb scans them.
+        once: This process answers once: a store that was looked at, or was busy, is not looked at again.
     """
 
     def __init__(self, view: View, index: Index, refresh_seconds: float) -> None:
+        self.once = False
+        self._looked: dict[str, str] = {}
         self.view = view
         self.index = index
         self.hints: Hints | None = None
@@ -99,6 +87,21 @@ class Freshness:
             seconds: Stop reading changed files after this long; default `limits.search_refresh_seconds`.
             progress: Called with the number of changed files done and to do.
         """
+        if not self.once or paths is not None:
+            return self._refreshed(store, paths, own=own, seconds=seconds, progress=progress)
+        if store.key not in self._looked:
+            self._looked[store.key] = self._refreshed(store, None, own=own, seconds=seconds, progress=progress)
+        return self._looked[store.key]
+
+    def _refreshed(
+        self,
+        store: Store,
+        paths: Iterable[str] | None,
+        *,
+        own: bool,
+        seconds: float | None,
+        progress: Callable[[int, int], None] | None,
+    ) -> str:
         hinted = paths is None and self.hints is not None
         complete = self._complete.get(store.key)
         if hinted:
@@ -112,8 +115,10 @@ class Freshness:
         partial = now is not None
         now = self._scan(store) if now is None else now
         spent = 0.0 if self._asked is None else time.monotonic() - self._asked
-        limit = max(self._refresh_seconds - spent, 0.0) if seconds is None else seconds
-        wait = INDEX_WAIT_SECONDS if seconds is None else min(max(seconds, INDEX_WAIT_SECONDS), REINDEX_WAIT_SECONDS)
+        left = max(self._refresh_seconds - spent, 0.0)
+        limit, wait = left, min(left, INDEX_WAIT_SECONDS)
+        if seconds is not None:
+            limit, wait = seconds, min(max(seconds, INDEX_WAIT_SECONDS), REINDEX_WAIT_SECONDS)
         done = self.index.refresh(store, now, partial=partial, own=own, seconds=limit, wait=wait, progress=progress)
         if done.pending:
             self._complete.pop(store.key, None)

@@ -83,8 +83,10 @@ class Moving:
             if other.memory.id == entry.memory.id:
                 if other.file.digest == entry.file.digest:
                     return other
+                # another workspace's file is not this one's to name: its name is its title
+                where = str(other.path) if self.view.part(target) else f"A memory in {target.root}"
                 raise Conflict(
-                    f"{other.path} has the same id as {entry.path} and another text; "
+                    f"{where} has the same id as {entry.path} and another text; "
                     "merge the two in an editor, or give one of them a new id with `memfs doctor --fix`."
                 )
         return None

@@ -61,9 +61,12 @@ class Names:
         Raises:
             NotFound, Ambiguous, Twins: As `Workspace.get`.
         """
-        for those in ([each for each in stores if each in self.view.own], stores):
-            if those and (found := self._called(reference, those)):
-                return found
+        own = [each for each in stores if each in self.view.own]
+        found: Sequence[Entry] = self._called(reference, own) if own else []
+        if len(own) < len(stores) and not (found and found[0].trusted):
+            found = self._called(reference, stores)  # a text that nobody vouches for stands in nobody's way
+        if found:
+            return found
         hint = f"Only the {self.view.mode} mode's stores were looked in." if self.view.mode != "hybrid" else ""
         raise NotFound(reference, self._near(reference, stores), hint=hint)
 
@@ -75,9 +78,9 @@ class Names:
             return by_id
         if (entry := self._by_path(reference.strip(), stores)) is not None:
             return [entry]
-        found = self.entries(self._ask(lambda: self.index.find(places, "name", wanted)))
+        found = _vouched(self.entries(self._ask(lambda: self.index.find(places, "name", wanted))))
         if not found:
-            found = self.entries(self._ask(lambda: self.index.find(places, "handle", wanted)))
+            found = _vouched(self.entries(self._ask(lambda: self.index.find(places, "handle", wanted))))
         found = found or self._unindexed(wanted.casefold(), stores)
         if len(found) > 1:
             raise Ambiguous(reference, [f"{e.memory.id}  {e.store.scope}  {e.memory.title}" for e in found])
@@ -99,10 +102,7 @@ class Names:
         keys = [store.key for store in stores]
         listed = self.entries(self._ask(lambda: self.index.find(self.view.within(stores), "id", wanted)))
         found = sorted(listed, key=lambda entry: keys.index(entry.store.key))
-        written = [entry for entry in found if entry.memory.id_written and entry.memory.id == wanted]
-        if vouched := {entry.file.digest for entry in written if entry.trusted}:
-            # a text that nobody vouches for cannot stand in the way of what is the user's own
-            written = [entry for entry in written if entry.file.digest in vouched]
+        written = _vouched([entry for entry in found if entry.memory.id_written and entry.memory.id == wanted])
         alike = len({entry.file.digest for entry in written}) == 1 and len({e.store.key for e in written}) == len(
             written
         )
@@ -126,10 +126,12 @@ class Names:
         for store, place in inside:
             with suppress(NotFound):
                 return self.entry(store, str(place.relative_to(store.root)))
-        if not named.is_absolute():
-            for store in stores:
-                with suppress(NotFound, *([OutsideStore] if inside else [])):
-                    return self.entry(store, reference)
+        found = []
+        for store in stores if not named.is_absolute() else ():
+            with suppress(NotFound, *([OutsideStore] if inside else [])):
+                found.append(self.entry(store, reference))
+        if found:
+            return _vouched(found)[0]
         if absolute.is_relative_to(self.config.home / "global"):
             self.view.store("global")
         return None
@@ -179,3 +181,9 @@ class Names:
         is_project = store.scope == "workspace" or store.scope.startswith("project:")
         trusted = not is_project or trust.vouches(self.config.state, place, file.digest)
         return Entry(memory, store, file, trusted)
+
+
+def _vouched(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Return those of *entries* whose text somebody vouches for, if there are any; else all of them."""
+    digests = {entry.file.digest for entry in entries if entry.trusted}
+    return [entry for entry in entries if entry.file.digest in digests] if digests else entries

@@ -108,7 +108,7 @@ class Saving:
         store = ready.store
         with begun(store, self.config):
             file = with_free_name(lambda name: store.write(name, ready.raw, ABSENT), ready.title)
-        entry = self._edits.vouched(self._names.entry(store, file.path))
+        entry = self._edits.vouch(store, file.path, memories.digest(ready.raw))
         self._edits.made("save", entry)
         return entry
 

@@ -41,14 +41,17 @@ class TakeBack:
             Ambiguous: The journal knows several.
         """
         try:
-            memory_id = self._names.resolve(reference, self.view.stores)[0].memory.id
+            memory_id = self._names.resolve(reference, self.view.own)[0].memory.id
         except NotFound:
             memory_id = self._forgotten(reference)
         return [pair for pair in self._known(memory_id) if pair[1].verb not in MADE]
 
     def _known(self, memory_id: str = "") -> Iterator[tuple[Store, Version]]:
-        """Yield the journal's entries for a memory, or for all, of the view's stores, newest first."""
-        each = [self._of(store, memory_id) for store in self.view.stores]
+        """Yield the journal's entries for a memory, or for all, of one's own stores, newest first.
+
+        What another project replaced or removed is its own: the view shows what it has now, at most.
+        """
+        each = [self._of(store, memory_id) for store in self.view.own]
         return merge(*each, key=lambda pair: pair[1].version, reverse=True)
 
     def _of(self, store: Store, memory_id: str) -> Iterator[tuple[Store, Version]]:
@@ -94,7 +97,7 @@ class TakeBack:
 
     def _present(self, memory_id: str) -> Entry | None:
         try:
-            return self._names.resolve(memory_id, self.view.stores)[0] if memory_id else None
+            return self._names.resolve(memory_id, self.view.own)[0] if memory_id else None
         except NotFound:
             return None
 
@@ -142,7 +145,7 @@ class TakeBack:
         before = b"" if last.verb in MADE else self.journal.content(store, last)
         if last.verb == "forget":
             return self._unforgotten(store, last, before)
-        there = next((each for each in self.view.stores if str(each.root) == last.new_root), None)
+        there = next((each for each in self.view.own if str(each.root) == last.new_root), None)
         if there is None and self.view.mode == "hybrid":
             there = Store(Path(last.new_root), "workspace")  # moved to another project, on purpose
         if there is None:
@@ -166,7 +169,7 @@ class TakeBack:
         try:
             return self._names.entry(there, last.new_path)
         except NotFound:
-            return self._names.resolve(last.memory_id, self.view.stores)[0]
+            return self._names.resolve(last.memory_id, self.view.own)[0]
 
     def _unforgotten(self, store: Store, last: Version, before: bytes) -> Entry:
         if store.stamp(last.path) != GONE and store.read(last.path).raw == before:

@@ -140,6 +140,17 @@ def main() -> NoReturn:
     os._exit(code)
 
 
+def _is_hook() -> bool:
+    """Return whether an agent's client asks, which would take a failure for a wish to stop the agent."""
+    words = iter(sys.argv[1:])
+    for word in words:
+        if not word.startswith("-"):
+            return word == "hook"
+        if word in ("-C", "--directory", "--mode"):
+            next(words, "")
+    return False
+
+
 def run() -> int:
     """Run the command line; return the exit code. The outermost line: here every error becomes a sentence."""
     try:
@@ -153,5 +164,5 @@ def run() -> int:
     except Exception as error:  # noqa: BLE001  (the outermost line)
         from memfs.faces.cli.common import report_error
 
-        code = report_error(error)
+        code = 0 if _is_hook() else report_error(error)
     return code if isinstance(code, int) else 0

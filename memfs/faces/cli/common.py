@@ -115,7 +115,7 @@ def check_word(what: str, word: str, known: Iterable[str]) -> None:
 
     from memfs.errors import Invalid
 
-    words = list(known)
+    words = list(dict.fromkeys(known))
     if word not in words:
         near = get_close_matches(word, words, 2, 0.5)
         meant = f"did you mean {' or '.join(near)}?" if near else f"they are {', '.join(words)}."

@@ -58,6 +58,8 @@ def search_command(
         tell(render.results_json(results))
     else:
         say(render.results_lines(results, datetime.now(UTC)))
+        if (everywhere or projects) and results.hits:
+            say([[("Read one of another project: memfs get ID --project NAME", "dim")]])
 
 
 @click.command()

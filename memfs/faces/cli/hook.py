@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from typing import Any
@@ -46,8 +45,11 @@ def hook_command(event: str, client: str, **_: Any) -> None:  # noqa: ANN401
     """
     from memfs.faces import hooks
 
-    if answer := hooks.run(event, client, sys.stdin and sys.stdin.buffer):
-        click.echo(answer)
+    if answer := hooks.run(event, client, None if sys.stdin is None else sys.stdin.buffer):
+        try:
+            click.echo(answer)
+        except OSError:  # nobody reads it, or the disk is full: that is not the agent's to know
+            sys.stdout = None
 
 
 @click.command()
@@ -56,26 +58,28 @@ def hook_command(event: str, client: str, **_: Any) -> None:  # noqa: ANN401
 @click.option("--id", "session_id", default="", metavar="ID", help="Which session; default the latest.")
 @common
 def why_command(memory: str, *, session: bool, session_id: str, as_json: bool) -> None:
-    """Tell what was put before agents unasked, when, why and at what cost.
+    """Tell what agents were shown unasked.
+
+    When, why and at what cost, as far as it lies in what is visible from here.
 
     \b
     memfs why 01KAJ9D3Q0
     memfs why --session
     """
-    from memfs.errors import NotFound
     from memfs.faces import render
     from memfs.heard import Ledger
 
     here = workspace()
     ledger = Ledger(here.config.state)
+    seen = {store.key for store in here.view.stores}
     if bool(memory) == (session or bool(session_id)):
         raise click.UsageError("Name a memory, or ask for --session.", click.get_current_context())
     if memory:
-        with suppress(NotFound):  # of one that is gone it is told by its whole id
-            memory = here.get(memory).memory.id
-        shown = ledger.shown(memory_id=memory)
+        shown = ledger.shown(seen, memory_id=memory)  # of one that is gone it is told by its whole id
+        shown = shown or ledger.shown(seen, memory_id=here.get(memory).memory.id)
     else:
-        shown = ledger.shown(session=session_id or ledger.latest())
+        latest = [each.session for each in ledger.shown(seen)][-1:]
+        shown = ledger.shown(seen, session=session_id or "".join(latest))
     if as_json:
         tell({"shown": [render.shown_json(each) for each in shown]})
     else:

@@ -139,7 +139,8 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
 
     The text of a project that you cloned is a stranger's: it is marked `untrusted` wherever it is
     shown, and no agent is told of it unasked. What a later pull brings is a stranger's again. What
-    memfs writes here for you is yours.
+    memfs writes here for you is yours. A memory that memfs began here is trusted whatever comes, as
+    with --always: `memfs trust --list` shows which are.
     """
     from memfs import looking
     from memfs.trust import inert
@@ -235,13 +236,19 @@ def _show_trusted(trusted: Sequence[Trusted], *, as_json: bool) -> None:
 def untrust_command(path: Path | None, *, as_json: bool) -> None:
     """Trust nothing of this project any more.
 
-    Not even what was accepted. PATH is another project's folder, there or gone.
+    Neither what was accepted nor what you saved here. PATH is another project's folder, there or gone.
     """
     from memfs import trust
+    from memfs.errors import Invalid
+    from memfs.settings import meant
     from memfs.trust import inert
 
     here = workspace()
     place = Path(os.path.realpath(path)) if path else here.view.workspace
+    vouched = list(map(str, (*trust.trusted_workspaces(here.config.state), *trust.looked_at(here.config.state))))
+    if str(place) not in vouched:
+        near = meant(str(place), dict.fromkeys(vouched), "projects that you trust")
+        raise Invalid(f"{place} is not trusted, so there is nothing to take back.{near}")
     trust.set_trusted(here.config.state, place, trusted=False)
     if as_json:
         tell({"workspace": str(place), "trusted": False})
@@ -269,6 +276,7 @@ def config_command(action: str, key: str | None, value: str | None, *, here: boo
     from memfs import config as configuration
     from memfs import settings as settable
     from memfs.errors import Invalid
+    from memfs.faces import render
     from memfs.faces.cli import compose
 
     opened = workspace()
@@ -296,6 +304,7 @@ def config_command(action: str, key: str | None, value: str | None, *, here: boo
             [(f"{name:<32} ", "dim"), (f"{_shown(setting) or '-':<10} ", "bold"), (settable.KEYS[name], "dim")]
             for name, setting in shown.items()
         )
+        say(render.note_lines(configuration.load().problems))
 
 
 def _shown(setting: str | float | bool) -> str:

@@ -35,20 +35,20 @@ def changes(client: Client, since: str) -> Json:
     """
     here = client.here
     session = here.config.session
-    for store in here.view.stores:
-        here.refresh(store)
+    own = {session}
+    here.catch_up()
     if since and "@" in since:
-        told = feed.since(here, since)
+        told = feed.since(here, since, without=own)
     elif since:
         try:
-            told = feed.lately(here, parse_time(query.ago(since, datetime.now(UTC))))
+            told = feed.lately(here, parse_time(query.ago(since, datetime.now(UTC))), without=own)
         except ValueError as error:
             raise Invalid(f"{since!r} is neither a cursor of memory_changes nor a time such as 12h, 7d.") from error
     else:
         with Ledger(here.config.state).session(session) as heard:
             told = brief.unheard(here, heard)
-    by_others = [each for each in told.happenings if each.session != session]
-    shown = [shapes.happening(each) for each in by_others[-MOST_CHANGES:]]
+    shown = [shapes.happening(each) for each in told.happenings[-MOST_CHANGES:]]
     notes = [] if told.whole else ["What happened earlier is not known any more, or not yet."]
-    notes += [f"{len(by_others) - len(shown)} earlier ones are left out."] if len(by_others) > len(shown) else []
+    more = len(told.happenings) - len(shown)
+    notes += [f"{more} earlier ones are left out."] if more else []
     return shapes.noted({"count": len(shown), "changes": shown, "cursor": told.cursor}, notes)

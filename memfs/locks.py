@@ -1,0 +1,48 @@
+"""Waiting for other processes: the one lock that memfs takes, `flock`, which the kernel frees when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from memfs.errors import Busy
+
+
+@contextmanager
+def locked(folder: Path, seconds: float = 10.0) -> Iterator[None]:
+    """Hold the lock of *folder*, made if there is none, while small files in it are read and written anew.
+
+    Raises:
+        Busy: Another process holds it for longer than *seconds*.
+        OSError: The folder cannot be made or locked.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flock(fd, seconds, f"{folder} is being written by another process; try again in a moment.")
+        yield
+    finally:
+        os.close(fd)
+
+
+def flock(fd: int, seconds: float, sentence: str) -> None:
+    """Take the exclusive lock of the open folder or file *fd*, which its closing gives back.
+
+    Raises:
+        Busy: It could not be had within *seconds*; *sentence* says of what.
+        OSError: The file system offers no locks.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise Busy(sentence) from error
+            time.sleep(0.001 + os.urandom(1)[0] / 25_600)
+        else:
+            return
