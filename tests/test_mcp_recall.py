@@ -591,7 +591,7 @@ def test_each_mode_does_what_its_table_says(recalled: World, mode: str) -> None:
 def test_every_tool_of_recall_is_among_the_recorded_calls() -> None:
     """A tool that is added, or a call that is dropped, is noticed."""
     recorded = {step.tool for step in (*EVERYWHERE, *ISOLATED, *GLOBAL, *HYBRID)}
-    ours = {"list_memories", "memory_status", "search_all_projects"}
+    ours = {"list_memories", "memory_status", "search_all_projects", "memory_changes"}
     below = {"get_time_window_context"}
 
     assert recorded == {tool.name for tool in schemas.TOOLS} - ours - below

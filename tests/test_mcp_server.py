@@ -31,9 +31,12 @@ from tests.worlds import new_world
 from tests.worlds import within_deadline
 
 MODES = (*ERAS, "auto")
-ADDRESSES = ("memory://recent", "memory://important", "memory://summary", "memory://sessions")
+ADDRESSES = (
+    "memory://recent", "memory://important", "memory://summary", "memory://changes", "memory://sessions",
+)  # fmt: skip
 TEMPLATES = {
     "memory://recent{?limit}", "memory://important{?min,limit}", "memory://sessions{?limit}",
+    "memory://changes{?since}",
     "memory://session/{session_id}", "memory://by-type/{type}{?limit}", "memory://by-tag/{tag}{?limit}",
     "memory://search{?q,limit,min_importance}", "memory://memory/{id}", "memory://global/recent{?limit}",
     "memory://global/important{?min,limit}", "memory://global/by-type/{type}{?limit}",
@@ -174,6 +177,7 @@ def test_every_tool_says_what_it_does_to_memories(listing: Json) -> None:
     hints = {tool["name"]: assumed | tool["annotations"] for tool in listing["tools/list"]["tools"]}
     reading = {
         "search_memories", "search_all_projects", "get_memory", "list_memories", "memory_status",
+        "memory_changes",
         "recall_relevant_context", "auto_session_start", "get_time_window_context",
     }  # fmt: skip
 

@@ -183,7 +183,14 @@ TOOLS = (
         "Ask the memories of all the user's projects, when this project's do not know: how it was solved elsewhere, "
         "what the other side of an interface expects. Works where the user switched it on. Arguments as in "
         "search_memories. Each hit names its project: what holds there need not hold here.",
-        _object(_untold(_SEARCH) | {"projects": _list(TEXTS, "Only these, by name or path.")}, "query"),
+        _object(
+            {
+                **_untold(_SEARCH),
+                "context_types": _list(TEXTS),
+                "projects": _list(TEXTS, "Only these, by name or path."),
+            },
+            "query",
+        ),
         reads=True,
     ),
     Tool(
