@@ -9,8 +9,11 @@ from contextlib import ExitStack
 from contextlib import contextmanager
 from pathlib import Path
 
+import anyio
 import pytest
 
+from memfs.faces.mcp.desk import Desk
+from memfs.faces.mcp.news import News
 from tests.serving import ERAS
 from tests.serving import LEGACY
 from tests.serving import LIST_CHANGED
@@ -429,3 +432,25 @@ def test_a_server_that_others_write_under_answers_all_along(world: World) -> Non
             count = reader.call("search_memories", query="zebra", limit=100, output_mode="compact")["count"]
             assert count == 2 * (number + 1)
         assert within_deadline(lambda: reader.call("memory_status")["stores"][0]["count"] == 30)
+
+
+def test_a_subscriber_hears_of_what_changed_since_it_subscribed(world: World) -> None:
+    """Though an earlier one, whose news are still under way, knew the memory as it is afterwards."""
+    uri = "memory://memory/aaa"
+    path = put(world.trusted() / ".memory", "a.md", "---\nid: aaa\n---\nsecond\n")
+    news = News()
+    desk = news.desk = Desk(world.folder(), None, news.heard, world.environ)
+
+    async def subscribe() -> None:
+        await news._add(uri)
+
+    try:
+        anyio.run(subscribe)
+        known = news._places[uri]
+        path.write_text("---\nid: aaa\n---\nfirst\n")
+        anyio.run(subscribe)
+        assert news._places[uri] != known
+        path.write_text("---\nid: aaa\n---\nsecond\n")
+        assert news._look([uri])[uri] != news._places[uri]
+    finally:
+        desk.close()

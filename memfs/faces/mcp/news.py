@@ -188,8 +188,10 @@ class News:
         self._asked[uri] += 1  # at once, as the caller has: however the looking ends, both are taken back together
         # looking opens the workspace, too, from when on it is watched
         place = await anyio.to_thread.run_sync(self._place, uri, abandon_on_cancel=True)
-        if uri.startswith(MEMORY):
-            self._places.setdefault(uri, place)
+        if uri.startswith(MEMORY) and self._places.setdefault(uri, place) != place:
+            # from here on changes are told against what this subscriber found; others hear of what led there now
+            self._places[uri] = place
+            await self._updated([uri])
 
     def _drop(self, uri: str) -> None:
         self._asked[uri] -= 1
