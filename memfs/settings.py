@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from typing import NoReturn
 
+from memfs import toml
 from memfs.config import CHANNEL_PATTERN
 from memfs.config import GROUP_NAME
 from memfs.config import MODES
@@ -137,8 +138,8 @@ def delete_group(config: Config, name: str) -> None:
         BadConfig, StorageFailed: As for `set_value`.
     """
     refuse_unknown_group(config, name)
-    with _edited(config) as document:
-        _table(config, document, ["groups"]).pop(name, None)
+    with _held(config) as text:
+        _replace(config.path, toml.cut(text, ["groups", name]))
 
 
 def set_members(config: Config, name: str, change: Callable[[str], bool], new: str = "") -> None:
@@ -211,15 +212,25 @@ def unsubscribe(config: Config, pattern: str, workspace: Path | None) -> None:
 
 @contextmanager
 def _edited(config: Config) -> Iterator[Any]:
-    """Yield config.toml as a document, and write it when the block has changed it.
+    """Yield config.toml as a document, and write it when the block has changed it; raises like `_held`."""
+    import tomlkit
+
+    with _held(config) as text:
+        document = tomlkit.parse(text)
+        yield document
+        if (new := tomlkit.dumps(document)) != text:
+            _replace(config.path, new)
+
+
+@contextmanager
+def _held(config: Config) -> Iterator[str]:
+    """Yield what config.toml says, while nobody else changes it.
 
     Raises:
         BadConfig: It cannot be read, so nothing is written.
         StorageFailed: It cannot be written.
         Busy: Another process writes it all the time.
     """
-    import tomlkit
-
     with ExitStack() as held:
         try:
             held.enter_context(locked(config.home))
@@ -227,12 +238,10 @@ def _edited(config: Config) -> Iterator[Any]:
             raise StorageFailed.of(error, config.path, "write") from error
         try:
             text = config.path.read_bytes().decode() if config.path.exists() else ""
-            document = tomlkit.parse(text)
+            toml.load(text)
         except (OSError, ValueError, RecursionError) as error:
             raise BadConfig(f"{config.path} cannot be read ({error}); mend it first, nothing was written.") from error
-        yield document
-        if (new := tomlkit.dumps(document)) != text:
-            _replace(config.path, new)
+        yield text
 
 
 def _parts(document: Any, workspace: Path | None) -> list[str]:  # noqa: ANN401

@@ -15,6 +15,7 @@ from memfs.errors import Invalid
 from memfs.errors import StorageFailed
 from memfs.settings import KEYS
 from memfs.settings import ONLY_OWN_KEYS
+from memfs.settings import delete_group
 from memfs.settings import set_value
 from memfs.settings import values
 from memfs.workspace import Workspace
@@ -619,3 +620,14 @@ def test_settings_that_are_changed_at_once_are_all_kept(world: World) -> None:
     finished(processes)
 
     assert world.config().groups.keys() == {f"g{number}" for number in range(8)}
+
+
+def test_a_group_that_goes_takes_no_comment_of_its_neighbour_along(world: World) -> None:
+    """Its own lines go; what stands above the next table is the next one's."""
+    config = world.config(
+        'mode = "hybrid"\n\n[groups.a]\nmembers = ["/a"]\n\n# keep me\n[groups.b]   # and me\nmembers = ["/b"]\n'
+    )
+
+    delete_group(config, "a")
+
+    assert config.path.read_text() == 'mode = "hybrid"\n\n# keep me\n[groups.b]   # and me\nmembers = ["/b"]\n'
