@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ from memfs import memory as memories
 from memfs import trust
 from memfs.errors import MemfsError
 from memfs.faces import render
+from memfs.faces.mcp import resources
+from memfs.faces.mcp.desk import Client
+from memfs.faces.mcp.desk import Desk
 from memfs.heard import Ledger
 from memfs.workspace import Workspace
 from tests.worlds import World
@@ -234,6 +238,31 @@ def told(model: Model, here: Workspace, cursors: dict[str, str]) -> Iterator[str
         yield brief.prompted(here, heard, f"Common words, {' and '.join(words[:20])}", now).text
 
 
+def told_to_agents(model: Model, here: Workspace) -> Iterator[str]:
+    """Yield what a client of the server reads and is offered."""
+    desk = Desk(here.view.workspace, None, lambda _: None, model.world.environ)
+    try:
+        yield from read(Client(desk), model)
+    finally:
+        desk.close()
+
+
+def read(client: Client, model: Model) -> Iterator[str]:
+    """Yield what *client* reads at each address, and what it is offered to complete what was typed."""
+    words = [word for _, _, word in model.files().values()]
+    fixed = [kind.fixed for kind in resources.KINDS if kind.fixed and "changes" not in kind.uri]
+    named = [f"memory://{scope}by-tag/{word}" for word in words for scope in ("", "global/")]
+    named += [f"memory://memory/{word}id" for word in words] + ["memory://search?q=common+words"]
+    for uri in (*fixed, *named):
+        with suppress(MemfsError):
+            answer = resources.read(client, uri)
+            yield json.dumps({key: value for key, value in answer.items() if key not in ("tag", "query")})
+    yield repr(resources.newest(client))
+    for name in ("tag", "type", "id", "session_id", "q"):
+        for typed in ("", "z", "zq", "title", "common"):
+            yield repr(resources.complete(client, name, typed))
+
+
 @pytest.mark.parametrize("seed", [*range(6), pytest.param(None, marks=pytest.mark.soak)])
 def test_whatever_is_asked_names_only_what_the_view_shows(tmp_path: Path, seed: int | None) -> None:
     """Hits, lists, counts, names, suggestions, errors, news and what hooks tell, after each of many random steps."""
@@ -254,7 +283,7 @@ def check(model: Model, project: str, cursors: dict[str, str]) -> None:
     visible = {word for store, channels, word in files.values() if model.sees(project, store, channels)}
     hidden = {word for _, _, word in files.values()} - visible
 
-    for text in told(model, here, cursors):
+    for text in chain(told(model, here, cursors), told_to_agents(model, here)):
         lines = text.splitlines()
         gone = [line for line in lines if line.startswith("- removed: ")]
         present = "\n".join(line for line in lines if line not in gone)
