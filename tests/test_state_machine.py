@@ -70,7 +70,7 @@ class Memories(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         """Open the workspace twice, as two agents do."""
-        project = self.world.folder()
+        project = self.world.trusted()
         self.world.config(f'mode = "hybrid"\n[groups.team]\nmembers = ["{project}"]\n')
         self.roots = {
             "workspace": project / ".memory",

@@ -109,7 +109,7 @@ class Names:
         if len(written) > 1 and not alike:
             raise Twins(wanted, [entry.path for entry in written])
         # a derived id says where a file lies in its store, so that of another store is another memory
-        return written or [entry for entry in found if entry.memory.id == wanted][:1] or found[:1]
+        return written or _vouched([entry for entry in found if entry.memory.id == wanted])[:1] or found[:1]
 
     def _by_path(self, reference: str, stores: Sequence[Store]) -> Entry | None:
         """Return the memory at the path *reference*: below a store, absolute, or below the folder one stands in."""
