@@ -48,6 +48,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.index": (
         ("memfs.index.document", "memfs.index.question", "memfs.index.record"),
         ("memfs.index.folder",),
+        ("memfs.index.asking",),
         ("memfs.index",),
     ),
     "memfs.workspace": (

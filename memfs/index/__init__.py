@@ -7,24 +7,19 @@ searched only within named stores. Where the cache folder cannot be written the 
 from __future__ import annotations
 
 import os
-import re
 import time
 import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import tantivy
 from tantivy import Document
-from tantivy import Occur
 from tantivy import Query as Clause
 
-from memfs import rank
 from memfs.changes import GONE
 from memfs.changes import NOTHING
 from memfs.changes import Changes
@@ -33,11 +28,11 @@ from memfs.changes import Stamp
 from memfs.changes import diff
 from memfs.errors import Busy
 from memfs.errors import MemfsError
+from memfs.index.asking import Asking
+from memfs.index.asking import Snippet as Snippet
 from memfs.index.document import document
 from memfs.index.folder import IndexBroken as IndexBroken
 from memfs.index.folder import IndexFolder
-from memfs.index.question import Questions
-from memfs.index.question import literal
 from memfs.index.record import MANY
 from memfs.index.record import MOST
 from memfs.index.record import Change as Change
@@ -48,20 +43,10 @@ from memfs.index.record import told
 from memfs.memory import derived_id
 from memfs.memory import parse
 from memfs.memory import unreadable
-from memfs.query import Query
-from memfs.rank import Within
 from memfs.seen import SMALL
 from memfs.store import Store
 
-_WORD_END = re.compile(r"[^\s\w]*")
-"""What belongs to the last word of a snippet, where Tantivy cuts: a full stop, a bracket."""
-SNIPPET_CHARACTERS = 160
-SNIPPET_SOURCE = 100_000
-"""Characters of a body among which a snippet is looked for."""
-
-
 _UNWRITABLE = ("No space", "Read-only", "Permission denied", "File too large", "Quota")
-_SORTS = ("created", "updated", "importance")
 
 
 class Refreshed(NamedTuple):
@@ -78,21 +63,12 @@ class Refreshed(NamedTuple):
     note: str = ""
 
 
-class Snippet(NamedTuple):
-    """A piece of a memory's text, and where in it the matches are (start and end, in characters)."""
-
-    text: str
-    marks: tuple[tuple[int, int], ...] = ()
-
-
-class Index:
+class Index(Asking):
     """The index below the cache folder *cache*."""
 
     def __init__(self, cache: Path) -> None:
-        self._folder = IndexFolder(cache)
-        self._schema = self._folder.schema
+        super().__init__(IndexFolder(cache))
         self._record = Record(cache)
-        self._questions = Questions(self._schema, self._folder.stems, self._folder.grams)
 
     @property
     def folder(self) -> Path:
@@ -354,148 +330,6 @@ class Index:
         """Return what changed, in any store, since *cursor*; an empty one begins now."""
         return self._record.since(cursor)
 
-    # ---- asking
-
-    def search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
-        """Return the best *limit* memories for *query* in *places*.
-
-        Args:
-            places: The stores, each with the factor of its scores; nothing else is looked at.
-            query: Its scopes are the caller's business.
-            limit: At most so many.
-            now: Memories that have expired by then are left out.
-        """
-        return self._folder.guarded(lambda: self._search(places, query, limit, now))
-
-    def _search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
-        searcher = self._folder.open().searcher()
-        asked = self._questions.ask(searcher, query)
-        if not asked.gate and not asked.musts:
-            return []
-        # what must stand there word for word decides alone; else a word has to match, or one much like it
-        required = asked.musts or [(Occur.Must, Clause.boolean_query(asked.gate))]
-        scoring = [*asked.clauses, *(asked.gate if asked.musts else [])]
-        found: list[rank.Found] = []
-        for weight, alike in rank.weight_classes(places).items():
-            clauses = [*required, *self._questions.filters(alike, query, now), *scoring]
-            hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
-            created = searcher.fast_field_values("created", [address for _, address in hits])
-            for (score, address), when in zip(hits, created, strict=True):
-                document = searcher.doc(address)
-                text = rank.bounded(float(score), asked.best)
-                store, path = str(document["store"][0]), str(document["path"][0])
-                found.append(rank.Found(store, path, text, weight, int(when or 0)))
-        return rank.order(found, limit)
-
-    def rarity(self, query: Query, twice: frozenset[str], found: Sequence[rank.Found]) -> dict[tuple[str, str], float]:
-        """Return, by store key and path, how many words of *query* each of *found* has, each counted by its rarity.
-
-        Args:
-            query: Its words count, nothing else of it.
-            twice: Words that count double.
-            found: What `search` found for it.
-        """
-
-        def ask() -> dict[tuple[str, str], float]:
-            searcher = self._folder.open().searcher()
-            these = (Occur.Must, self._questions.any_of("key", [f"{hit.store}:{hit.path}" for hit in found]))
-            counted = Clause.boolean_query([these, *self._questions.rarity(searcher, query, twice)])
-            hits = searcher.search(counted, len(found), count=False).hits
-            documents = [(searcher.doc(address), score) for score, address in hits]
-            return {(str(each["store"][0]), str(each["path"][0])): float(score) for each, score in documents}
-
-        return self._folder.guarded(ask) if found else {}
-
-    def page(
-        self,
-        places: Sequence[Within],
-        query: Query,
-        now: datetime,
-        *,
-        sort: str = "created",
-        limit: int = 20,
-        offset: int = 0,
-        states: Sequence[str] = (),
-    ) -> tuple[list[tuple[str, str]], int]:
-        """Return store key and path of the memories that pass *query*'s filters, highest *sort* first, and how many.
-
-        Args:
-            places: The stores to look in.
-            query: Its words do not count, its filters do.
-            now: Memories that have expired by then are left out.
-            sort: `created`, `updated` or `importance`.
-            limit: At most so many.
-            offset: Skip so many.
-            states: Only memories in one of these states.
-        """
-        if sort not in _SORTS:
-            raise ValueError(sort)
-
-        def ask() -> tuple[list[tuple[str, str]], int]:
-            searcher = self._folder.open().searcher()
-            clauses = self._questions.filters(places, query, now)
-            if states:
-                clauses.append((Occur.Must, self._questions.any_of("state", states)))
-            every = Clause.boolean_query(clauses)
-            result = searcher.search(every, max(limit, 1), order_by_field=f"by_{sort}", offset=offset)
-            documents = [searcher.doc(address) for _, address in result.hits[:limit]]
-            count: int = result.count  # type: ignore[attr-defined]
-            return [(str(each["store"][0]), str(each["path"][0])) for each in documents], count
-
-        return self._folder.guarded(ask)
-
-    def find(self, places: Sequence[Within], field_name: str, value: str) -> list[tuple[str, str]]:
-        """Return store key and path of up to 20 memories in *places* that *value* names.
-
-        Args:
-            places: The stores to look in.
-            field_name: `id` (whole), `handle` (a beginning of the id, any case), `name` (the whole title, any case)
-                or `about` (one of them, whole).
-            value: What to look for.
-        """
-
-        def ask() -> list[tuple[str, str]]:
-            searcher = self._folder.open().searcher()
-            if field_name == "handle":
-                wanted = self._questions.pattern("handle", f"{literal(value.casefold())}.*")
-            else:
-                wanted = Clause.term_query(
-                    self._schema, field_name, value.casefold() if field_name == "name" else value
-                )
-            within = (Occur.Must, self._questions.within(places))
-            hits = searcher.search(Clause.boolean_query([(Occur.Must, wanted), within]), 20, count=False).hits
-            documents = [searcher.doc(address) for _, address in hits]
-            return [(str(each["store"][0]), str(each["path"][0])) for each in documents]
-
-        return self._folder.guarded(ask) if value and places else []
-
-    def values(self, places: Sequence[Within], field_name: str) -> dict[str, int]:
-        """Return each value of a field in *places*, with how many memories have it.
-
-        Args:
-            places: The stores to look in.
-            field_name: `tag`, `type`, `category`, `channel`, `about`, `id` or `digest`.
-        """
-
-        def ask() -> dict[str, int]:
-            within = self._questions.within(places)
-            found = self._folder.open().searcher().terms_with_prefix(field_name, "", filter_query=within)
-            return {value: count for value, count in found if value and count}
-
-        return self._folder.guarded(ask) if places else {}
-
-    def snippets(self, query: Query, bodies: Sequence[str]) -> list[Snippet]:
-        """Return, for each of *bodies*, the piece that matches *query* best; its beginning when none does."""
-
-        def ask() -> list[Snippet]:
-            searcher = self._folder.open().searcher()
-            wanted = self._questions.terms(query)
-            generator = tantivy.SnippetGenerator.create(searcher, wanted, self._schema, "all")
-            generator.set_max_num_chars(SNIPPET_CHARACTERS)
-            return [_snippet(generator, body[:SNIPPET_SOURCE]) for body in bodies]
-
-        return self._folder.guarded(ask)
-
 
 def _news(
     done: Mapping[str, Stamp], before: Mapping[str, Told], after: Mapping[str, Told]
@@ -513,18 +347,3 @@ def _news(
 
 def _without_gone(entries: Snapshot) -> Snapshot:
     return {path: stamp for path, stamp in entries.items() if stamp != GONE}
-
-
-def _snippet(generator: tantivy.SnippetGenerator, body: str) -> Snippet:
-    document = Document()
-    document.add_text("all", body)
-    snippet = generator.snippet_from_doc(document)
-    fragment = snippet.fragment()
-    if not fragment:
-        start = " ".join(body[: 2 * SNIPPET_CHARACTERS].split())
-        return Snippet(start if len(start) <= SNIPPET_CHARACTERS else start[: SNIPPET_CHARACTERS - 1].rstrip() + "…")
-    raw = fragment.encode()
-    place = snippet.fragment_range()
-    tail = _WORD_END.match(body.encode()[place.end : place.end + 80].decode("utf-8", "ignore"))
-    marks = tuple((len(raw[: mark.start].decode()), len(raw[: mark.end].decode())) for mark in snippet.highlighted())
-    return Snippet(fragment + (tail[0] if tail else ""), marks)

@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from typing import Literal
 from typing import NamedTuple
+
+from memfs.locks import put
 
 FILE = "changes-1.jsonl"
 """In the cache folder; the number is that of the format."""
@@ -29,8 +30,6 @@ MANY: tuple[str, Told | None, Told | None] = ("", None, None)
 """Stands for more changes than that."""
 LONGEST_TITLE, LONGEST_WORD, MOST_CHANNELS = 200, 100, 64
 _OFFSET = re.compile(r"[0-9]{1,18}")
-
-What = Literal["added", "changed", "removed"]
 
 
 class Told(NamedTuple):
@@ -118,19 +117,14 @@ class Record:
         with suppress(FileNotFoundError), self.path.open("rb") as file:
             if _read_head(file.readline()) is not None:
                 return
-        self._replace(_head(os.urandom(6).hex(), 0))
+        put(self.path, _head(os.urandom(6).hex(), 0))
 
     def _shorten(self) -> None:
         first, _, rest = self.path.read_bytes().partition(b"\n")
         if (head := _read_head(first)) is not None:
             label, base = head
             cut = rest.index(b"\n", max(len(rest) - LONGEST // 2, 0)) + 1
-            self._replace(_head(label, base + cut) + rest[cut:])
-
-    def _replace(self, raw: bytes) -> None:
-        temp = self.path.with_suffix(".new")
-        temp.write_bytes(raw)
-        temp.replace(self.path)
+            put(self.path, _head(label, base + cut) + rest[cut:])
 
     def since(self, cursor: str) -> News:
         """Return what was written down after *cursor*; nothing when that is empty, or of another record."""
