@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
+from memfs.locks import put
 
 MODES = ("isolated", "global", "hybrid")
 NAMED_MODE = ("--mode", "MEMFS_MODE", "WORKSPACE_MODE")
@@ -209,9 +210,7 @@ def _keep(raw: bytes, last_good: Path) -> None:
     with suppress(OSError):
         if not last_good.exists() or last_good.read_bytes() != raw:
             last_good.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temp = last_good.with_suffix(f".{os.urandom(4).hex()}")
-            temp.write_bytes(raw)
-            temp.replace(last_good)
+            put(last_good, raw)
 
 
 class _Reader:

@@ -195,8 +195,7 @@ def _done(here: Workspace, before: Change, change: Change) -> Version | None:
 
 
 def _vouched(here: Workspace, store: Store, said: Told) -> bool:
-    is_project = store.scope == "workspace" or store.scope.startswith("project:")
-    return not is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest)
+    return not store.is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest)
 
 
 def _digest(said: Told | None) -> str:

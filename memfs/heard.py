@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from memfs.errors import StorageFailed
 from memfs.locks import flock
+from memfs.locks import put
 
 LOG = "shown.jsonl"
 LONGEST = 1 << 20
@@ -91,9 +92,7 @@ class Ledger:
                 heard = _read(path, session)
                 yield heard
                 said = {"session": session, "cursor": heard.cursor, "shown": list(heard.shown)[-REMEMBERED:]}
-                temp = path.with_suffix(".new")
-                temp.write_text(json.dumps(said), encoding="utf-8")
-                temp.replace(path)
+                put(path, json.dumps(said).encode())
             if not heard.known:
                 self._prune()
         except OSError as error:
@@ -116,9 +115,7 @@ class Ledger:
                     size = file.tell()
                 if size > LONGEST:
                     raw = self.log.read_bytes()
-                    temp = self.log.with_suffix(".new")
-                    temp.write_bytes(raw[raw.index(b"\n", len(raw) // 2) + 1 :])
-                    temp.replace(self.log)
+                    put(self.log, raw[raw.index(b"\n", len(raw) // 2) + 1 :])
 
     def shown(self, stores: Collection[str], memory_id: str = "", session: str = "") -> Sequence[Shown]:
         """Return what was put before agents, oldest first.

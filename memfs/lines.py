@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from collections.abc import Iterable
 from pathlib import Path
 
 from memfs.errors import StorageFailed
 from memfs.locks import locked
+from memfs.locks import put
 
 _read: dict[Path, tuple[tuple[int, int, int], dict[bytes, None]]] = {}
 """Files as they were read last: each hit of a search asks."""
@@ -60,9 +60,7 @@ def remove(path: Path, line: bytes) -> None:
     try:
         with locked(path.parent):
             kept = [each for each in _now(path) if each != line]
-            temp = path.with_name(f"{path.name}.{os.urandom(4).hex()}")
-            temp.write_bytes(b"".join(each + b"\n" for each in kept))
-            temp.replace(path)
+            put(path, b"".join(each + b"\n" for each in kept))
     except OSError as error:
         raise StorageFailed.of(error, path, "write") from error
 

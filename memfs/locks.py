@@ -1,4 +1,7 @@
-"""Waiting for other processes: the one lock that memfs takes, `flock`, which the kernel frees when its holder dies."""
+"""Waiting for other processes: the one lock that memfs takes, `flock`, which the kernel frees when its holder dies.
+
+And putting small files in the place of others, for whoever holds it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,17 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 from memfs.errors import Busy
 
+SECONDS = 2.0
+"""How long small files of memfs's own are waited for."""
+
 
 @contextmanager
-def locked(folder: Path, seconds: float = 10.0) -> Iterator[None]:
+def locked(folder: Path, seconds: float = SECONDS) -> Iterator[None]:
     """Hold the lock of *folder*, made if there is none, while small files in it are read and written anew.
 
     Raises:
@@ -46,3 +53,19 @@ def flock(fd: int, seconds: float, sentence: str) -> None:
             time.sleep(0.001 + os.urandom(1)[0] / 25_600)
         else:
             return
+
+
+def put(path: Path, raw: bytes) -> None:
+    """Put a file of the bytes *raw* in the place of *path*: whoever reads it meets the old one or the new one, whole.
+
+    Raises:
+        OSError: It cannot be written; what was there is there, and nothing is left lying about.
+    """
+    temp = path.with_name(f".{path.name}-{os.urandom(4).hex()}")
+    try:
+        temp.write_bytes(raw)
+        temp.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temp.unlink()
+        raise

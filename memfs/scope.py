@@ -38,8 +38,6 @@ NAMED_BY = ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR")
 """What names the workspace in the environment, the first one before the second."""
 FOLDER = ".memory"
 """The workspace store's folder in its workspace."""
-OF_PROJECTS = ("workspace", "project:")
-"""How the scopes of projects' own stores begin."""
 
 
 class Part(NamedTuple):
@@ -67,8 +65,8 @@ class Part(NamedTuple):
     def vouched(self, state: Path) -> Part:
         """Return the part of what somebody vouches for: of a project that is not trusted whatever comes, less."""
         folder = self.store.root.parent
-        is_project = self.store.scope == "workspace" or self.store.scope.startswith(OF_PROJECTS)
-        return self._replace(accepted=(state, folder)) if is_project and not is_trusted(state, folder) else self
+        strange = self.store.is_project and not is_trusted(state, folder)
+        return self._replace(accepted=(state, folder)) if strange else self
 
     def shows(self, channels: Sequence[str], digest: str) -> bool:
         """Return whether a memory of the store that is in *channels* and whose text has *digest* is seen."""
@@ -148,7 +146,10 @@ class View:
         if not scope.startswith("group:"):
             raise Invalid(f"{scope!r} is no scope; the scopes are workspace, global and group:NAME.")
         if self.mode != "hybrid":
-            raise OutOfScope(f"Group memories are not available in {self.mode} mode. Set WORKSPACE_MODE=hybrid first.")
+            raise OutOfScope(
+                f"Group memories are not available in {self.mode} mode. Set WORKSPACE_MODE=hybrid first, "
+                "or `memfs config set mode hybrid`."
+            )
         groups = [store.scope for store in self.own if store.scope.startswith("group:")]
         known = f"its groups are {', '.join(groups)}" if groups else "it is a member of no group"
         raise Invalid(f"{self.workspace} is not a member of {scope}: {known}.")
@@ -361,7 +362,7 @@ def scopes_of(view: View, config: Config, names: Sequence[str]) -> tuple[str, ..
     Raises:
         Invalid: It shows no such project.
     """
-    scopes = {store.root.parent: store.scope for store in view.stores if store.scope.startswith(OF_PROJECTS)}
+    scopes = {store.root.parent: store.scope for store in view.stores if store.is_project}
     shown = [project for project in known(config, scopes) if project.folder in scopes]
     return tuple(scopes[named(config, name, shown).folder] for name in names)
 

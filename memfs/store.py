@@ -93,6 +93,11 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r}, {self.scope!r})"
 
+    @property
+    def is_project(self) -> bool:
+        """Whether it travels with a project, and may hold what a stranger wrote."""
+        return self.scope == "workspace" or self.scope.startswith("project:")
+
     def absolute(self, path: str) -> Path:
         """Return where *path* lies in the file system."""
         return self.root / path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -162,3 +164,21 @@ def test_trust_that_is_given_and_taken_at_once_is_as_it_was_said(tmp_path: Path)
         thread.join()
 
     assert set(lines(path)) == {f"new{number}".encode() for number in range(10)}
+
+
+def test_a_process_that_holds_a_list_for_good_stops_no_other(world: World) -> None:
+    """Projects are opened, read and saved to; what could not be written down is marked as a stranger's, no more."""
+    world.state.mkdir()
+    (world.root / "new").mkdir()
+    held = os.open(world.state, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        here = world.open(world.root / "new")
+        saved = here.save("A word.", {"title": "Saved"}).entry
+        assert saved.path.is_file()
+        assert [hit.entry.memory.title for hit in world.open(world.root / "new").search("word").hits] == ["Saved"]
+    finally:
+        os.close(held)
+
+    looking.accept(world.open(world.root / "new"))
+    assert world.open(world.root / "new").get("Saved").trusted

@@ -67,7 +67,8 @@ class Edits:
         """
         part = self._view.part(store)
         if part is not None and part.is_guest:
-            raise Refused(f"{store.root} belongs to {store.scope}; it is read here, and changed there.")
+            there = f"it is read here, and changed there: stand in {store.root.parent}."
+            raise Refused(f"{store.root} belongs to {store.scope}; {there}")
 
     def vouch(self, store: Store, path: str, digest: str) -> Entry:
         """Return the memory at *path* of *store*, where memfs has just put the text of *digest*, vouched for.
@@ -75,7 +76,7 @@ class Edits:
         That text alone: if somebody else's lies there by now, it is a stranger's.
         """
         if store.scope == "workspace" and not trust.is_trusted(self._config.state, store.root.parent):
-            with suppress(StorageFailed, Invalid, Busy):  # it is marked as a stranger's then, and safe all the same
+            with suppress(StorageFailed, Invalid):  # it is marked as a stranger's then, and safe all the same
                 trust.accept(self._config.state, store.root.parent, [(path, digest)])
         return self._read(store, path)
 

@@ -178,8 +178,7 @@ class Names:
     def _entry(self, store: Store, memory: Memory, file: File) -> Entry:
         if (place := self._places.get(store.key)) is None:
             place = self._places[store.key] = trust.place_of(store.root.parent)
-        is_project = store.scope == "workspace" or store.scope.startswith("project:")
-        trusted = not is_project or trust.vouches(self.config.state, place, file.digest)
+        trusted = not store.is_project or trust.vouches(self.config.state, place, file.digest)
         return Entry(memory, store, file, trusted)
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from memfs.values import Value
 
 
-READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(path_type=Path)
 TYPES_HELP = "directive, information, heading, decision, code_pattern, requirement, error, todo, insight or preference."
 TAGS_HELP = "May be repeated; with update, these replace all tags."
