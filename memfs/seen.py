@@ -125,6 +125,16 @@ class Seen:
         with suppress(FileNotFoundError):
             (self.folder / f"{key}{LOG}").unlink()
 
+    def torn(self, key: str) -> bool:
+        """Return whether the log of the store *key* says less than it is long: its writer died, or it is damaged.
+
+        The index's lock is held: somebody who is appending would look the same.
+        """
+        self.of(key)
+        with suppress(FileNotFoundError):
+            return self._logs.get(key, _Log()).size < (self.folder / f"{key}{LOG}").stat().st_size
+        return False
+
     def keys(self) -> list[str]:
         """Return the stores of which the index has seen anything."""
         return [path.stem for path in self.folder.glob(f"*{LOG}")]

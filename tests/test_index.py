@@ -22,6 +22,7 @@ from memfs.changes import TICK_NS
 from memfs.changes import Stamp
 from memfs.index import Index
 from memfs.index.folder import NAME
+from memfs.index.folder import SEGMENT_FILES
 from memfs.rank import Within
 from memfs.store import Store
 from memfs.workspace import Workspace
@@ -616,15 +617,20 @@ def flip(world: World, rng: random.Random, flips: int, *, secretly: bool = False
     """Change *flips* random bits of the index's files in place; *secretly* keeps their times, as bad memory would."""
     for _ in range(flips):
         path = rng.choice([path for path in index_files(world) if path.stat().st_size])
-        about = path.stat()
-        with path.open("r+b") as file:
-            position = rng.randrange(about.st_size)
-            file.seek(position)
-            byte = file.read(1)[0]
-            file.seek(position)
-            file.write(bytes([byte ^ (1 << rng.randrange(8))]))
-        if secretly:
-            os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+        flip_in(path, rng, secretly=secretly)
+
+
+def flip_in(path: Path, rng: random.Random, *, secretly: bool = True) -> None:
+    """Change a random bit of the file *path* in place."""
+    about = path.stat()
+    with path.open("r+b") as file:
+        position = rng.randrange(about.st_size)
+        file.seek(position)
+        byte = file.read(1)[0]
+        file.seek(position)
+        file.write(bytes([byte ^ (1 << rng.randrange(8))]))
+    if secretly:
+        os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 
 def check_flips(world: World, rng: random.Random) -> None:
@@ -680,6 +686,20 @@ def test_bits_that_flip_secretly_never_kill_a_process_and_a_reindex_mends_them(b
         assert (answer.code, reindexed.code) == (0, 0), answer.err + reindexed.err
         assert reindexed.json["memories"] == 43
         assert found_by_cli(built, "own0023x")[0] == "n0023.md"
+
+
+def test_a_process_that_dies_of_secret_damage_is_the_last_one_that_does(built: World) -> None:
+    """Tantivy may end a process that merges damaged files: what it saved is kept, and the next one mends the index."""
+    rng = random.Random(83)
+    for number in range(30):
+        for path in [path for path in index_files(built) if path.suffix in SEGMENT_FILES]:
+            flip_in(path, rng)
+        saved = memfs(built, "save", f"Kept kept{number:04}x.", "--json")
+        if saved.code:  # about every thirtieth time
+            again = memfs(built, "save", f"Kept again{number:04}x.", "--json")
+
+            assert again.code == 0, again.err
+            assert found_by_cli(built, f"kept{number:04}x")
 
 
 def test_the_index_of_another_version_is_left_alone(world: World) -> None:

@@ -207,7 +207,7 @@ class Index(Asking):
             before_that, said = self._described(store, seen, work), dict[str, Told]()
             if len(done) < len(work) or anew:
                 todo = {path: stamp for path, stamp in work.items() if path not in done} | again
-                with self._folder.writer(len(todo)) as writer:
+                with self._folder.writer(store.key, len(todo)) as writer:
                     if not seen:
                         writer.delete_documents_by_term("store", store.key)
                     for path, stamp in self._until(todo, seconds, progress):

@@ -33,6 +33,8 @@ LARGE = 500
 SMALL_HEAP, LARGE_HEAP = 15_000_000, 60_000_000
 """Bytes for the writer's one thread, the least that Tantivy takes, and what saves merges in a rebuild."""
 
+WRITING = "writing.lock"
+"""Lies in the folder while a writer is at work: one that is found there was left by a process that died of it."""
 SEGMENT_FILES = (".fast", ".fieldnorm", ".idx", ".pos", ".store", ".term", ".del")
 
 Answer = TypeVar("Answer")
@@ -176,14 +178,27 @@ class IndexFolder:
             os.close(fd)
 
     @contextmanager
-    def writer(self, files: int) -> Iterator[tantivy.IndexWriter]:
-        """Give a writer that commits and waits for its merges when the block ends well, and else changes nothing."""
+    def writer(self, key: str, files: int) -> Iterator[tantivy.IndexWriter]:
+        """Give a writer for *files* files of the store *key*.
+
+        It commits and waits for its merges when the block ends well, and else changes nothing.
+
+        Raises:
+            IndexBroken: Tantivy failed, or what the last writer died of is still there.
+        """
+        mark = self.path / WRITING
         with tantivy_calls():
-            writer = self.open().writer(LARGE_HEAP if files > LARGE else SMALL_HEAP, 1)
+            index = self.open()
+            if not self.note:
+                if (mark.exists() or self.seen.torn(key)) and not self.is_sound():
+                    raise IndexBroken("a file of the index is damaged")
+                mark.touch()
+            writer = index.writer(LARGE_HEAP if files > LARGE else SMALL_HEAP, 1)
         with tantivy_calls():
             yield writer
             writer.commit()
             writer.wait_merging_threads()
+            mark.unlink(missing_ok=True)
 
     def guarded(self, ask: Callable[[], Answer]) -> Answer:
         """Return what *ask* returns; where Tantivy fails the index is thrown away, and the caller fills a new one.
