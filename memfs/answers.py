@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs.changes import Changes
@@ -13,6 +14,9 @@ from memfs.memory import Memory
 from memfs.memory import Problem
 from memfs.store import File
 from memfs.store import Store
+
+if TYPE_CHECKING:
+    from memfs.committing import Standing
 
 LAST_SECOND = 253_402_300_799
 """Of the year 9999; some file systems hold later times, and no calendar does."""
@@ -129,6 +133,7 @@ class StoreStatus(NamedTuple):
         untrusted: Memories whose text nobody vouches for.
         flaws: Everything that `doctor` would list, by path.
         seen_by: Who sees its memories, in words.
+        git: How they stand in the repository around it; None when there is none, or it cannot be told.
     """
 
     store: Store
@@ -138,6 +143,7 @@ class StoreStatus(NamedTuple):
     files: int
     flaws: tuple[Flaw, ...]
     seen_by: str
+    git: Standing | None
 
     def having(self, state: str) -> int:
         """Return how many files are in *state*."""

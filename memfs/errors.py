@@ -15,7 +15,8 @@
     │   └── SecretFound                        the text looks like it holds a credential
     ├── StorageFailed                 exit 7   disk full, no permission, I/O error
     │   └── Busy                               another process holds the lock for too long
-    └── BadConfig                     exit 8   config.toml cannot be read
+    ├── BadConfig                     exit 8   config.toml cannot be read
+    └── GitFailed                     exit 10  git is missing, refused, or took too long (in `git`)
 
 `code` is stable and for programs; the sentence is for people and may change.
 """

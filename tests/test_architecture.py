@@ -25,12 +25,13 @@ LAYERS = (
     ("memfs.values", "memfs.changes", "memfs.words", "memfs.rank", "memfs.pack", "memfs.jsonc", "memfs.toml"),
     ("memfs.untyped", "memfs.header"),
     ("memfs.memory",),
-    ("memfs.query",),
+    ("memfs.query", "memfs.merging"),
     ("memfs.recalled", "memfs.locks"),
     ("memfs.lines",),
     ("memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
-    ("memfs.trust", "memfs.settings"),
+    ("memfs.trust", "memfs.settings", "memfs.repository"),
     ("memfs.projects",),
+    ("memfs.committing",),
     ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index"),
     ("memfs.answers", "memfs.extras"),
     ("memfs.workspace",),
@@ -67,6 +68,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.faces": (
         ("memfs.faces",),
         ("memfs.faces.render", "memfs.faces.hooks"),
+        ("memfs.faces.render_git",),
         ("memfs.faces.mcp.schemas", "memfs.faces.mcp.shapes", "memfs.faces.mcp.desk"),
         ("memfs.faces.mcp.arguments", "memfs.faces.mcp.news", "memfs.faces.mcp.tools", "memfs.faces.mcp.changes"),
         ("memfs.faces.mcp.contexts", "memfs.faces.mcp.resources"),
@@ -84,6 +86,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
             "memfs.faces.cli.sharing",
             "memfs.faces.cli.watch",
             "memfs.faces.cli.hook",
+            "memfs.faces.cli.git",
         ),
         ("memfs.faces.cli",),
     ),
@@ -93,7 +96,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
 UPWARDS = {("memfs.faces.cli", "memfs.faces.cli.common")}
 """The command line loads its own modules late; their shared one is imported by name for errors."""
 
-FACES_FRONT = {"memfs.faces.cli", "memfs.faces.render"}
+FACES_FRONT = {"memfs.faces.cli", "memfs.faces.render", "memfs.faces.render_git"}
 """What lies in the package `faces` and is used from outside it: each face, and what they share."""
 
 OWNERS = {
@@ -107,6 +110,7 @@ OWNERS = {
     "rich": ("memfs.faces.cli",),
     "detect_secrets": ("memfs.credentials",),
     "regex": ("memfs.workspace.finding",),
+    "git": ("memfs.git",),
     "watchdog": ("memfs.watch",),
     "mcp": ("memfs.faces.mcp",),
     "mcp_types": ("memfs.faces.mcp",),
@@ -118,6 +122,7 @@ OWNERS = {
 """Foreign library to the one room that knows it. `tomllib` is listed because reading settings is config's alone."""
 
 BROAD = {
+    ("memfs.git", "_ended"): "kills what was started, and raises on",
     ("memfs.faces.cli", "run"): "the outermost line of a face",
     ("memfs.faces.hooks", "run"): "the outermost line of a face, beyond which an agent would be held up",
     ("memfs.faces.mcp.news", "run"): "what one client did must not keep the news from the others",

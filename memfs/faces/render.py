@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from memfs.answers import Listing
     from memfs.answers import Results
     from memfs.answers import Status
+    from memfs.committing import Standing
     from memfs.doctor import Report
     from memfs.errors import MemfsError
     from memfs.feed import Happening
@@ -38,6 +39,7 @@ Line = list[tuple[str, str]]
 """A line for people: pieces of text, each with a Rich style (empty: none)."""
 
 MEGA = 1_000_000
+SHOWN_PATHS = 5
 DIM, BOLD, GOOD, BAD, WARN, MATCH = "dim", "bold", "green", "bold red", "yellow", "bold yellow"
 OTHERS = "an editor, git or another program"
 _UNITS = (
@@ -144,6 +146,7 @@ def status_json(status: Status) -> Json:
                 "trusted": not each.untrusted,
                 "untrusted": each.untrusted,
                 "seen_by": each.seen_by,
+                "git": each.git and standing_json(each.git),
                 "problems": [flaw_json(flaw) for flaw in each.flaws],
             }
             for each in status.stores
@@ -343,6 +346,8 @@ def status_lines(status: Status) -> Iterator[Line]:
         yield line
         yield [(f"  {inert(str(each.store.root))}", DIM)]
         yield [(f"  seen by {each.seen_by}; scores × {each.weight:g}", DIM)]
+        if each.git:
+            yield from standing_lines(each.git)
     if status.subscriptions:
         yield []
         hidden = "" if status.mode == "hybrid" else f"; seen in hybrid mode, and not in {status.mode} mode"
@@ -354,6 +359,43 @@ def status_lines(status: Status) -> Iterator[Line]:
         yield [(f"  {inert(str(guest.store.root))}", DIM)]
         yield [(f"  read only; scores × {guest.weight:g}", DIM)]
     yield from note_lines(status.notes)
+
+
+def standing_lines(now: Standing) -> Iterator[Line]:
+    """Yield how a store's memories stand in git, a line for each way, with the first few names."""
+    where = f"below {inert(str(now.repository.top))}"
+    words = f"; you are in the middle of {now.underway}" if now.underway else ""
+    for what, paths, style in (
+        ("not committed yet", now.new, WARN),
+        ("changed since the last commit", now.changed, WARN),
+        ("removed since the last commit", now.gone, WARN),
+        ("in conflict", now.conflicts, BAD),
+        ("held back", tuple(now.held), BAD),
+        ("ignored by git", now.ignored, DIM),
+    ):
+        if paths:
+            names = ", ".join(inert(path) for path in paths[:SHOWN_PATHS])
+            more = f" and {len(paths) - SHOWN_PATHS:,} more" if len(paths) > SHOWN_PATHS else ""
+            yield [(f"  git: {len(paths):,} {what}", style), (f"  {names}{more}", DIM)]
+    if not (now.contents or now.conflicts or now.held or now.ignored):
+        yield [(f"  git: all committed, {where}{words}", DIM)]
+    elif words:
+        yield [(f"  git: {where}{words}", WARN)]
+
+
+def standing_json(now: Standing) -> Json:
+    """Return how a store's memories stand in git as an object; paths are below the store."""
+    return {
+        "repository": str(now.repository.top),
+        "head": now.head or None,
+        "underway": now.underway or None,
+        "new": list(now.new),
+        "changed": list(now.changed),
+        "removed": list(now.gone),
+        "conflicts": list(now.conflicts),
+        "ignored": list(now.ignored),
+        "held": dict(now.held),
+    }
 
 
 def report_lines(report: Report) -> Iterator[Line]:

@@ -9,6 +9,7 @@ from datetime import UTC
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memfs import memory as memories
 from memfs import query as queries
@@ -19,6 +20,7 @@ from memfs.answers import GuestStatus
 from memfs.answers import Status
 from memfs.answers import StoreStatus
 from memfs.config import Config
+from memfs.errors import MemfsError
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
 from memfs.query import Filters
@@ -30,6 +32,9 @@ from memfs.store import Scan
 from memfs.store import Store
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
+
+if TYPE_CHECKING:
+    from memfs.committing import Standing
 
 
 class Health:
@@ -47,7 +52,7 @@ class Health:
         """Return where this is, what is visible from here and what is wrong with it; changes no memory."""
         view = self.view
         notes = [*self.config.problems, *self._fresh(view.stores, spare=True)]
-        stores = tuple(self._store_status(part) for part in view.parts if not part.is_guest)
+        stores = tuple(self._store_status(part, notes) for part in view.parts if not part.is_guest)
         guests = tuple(self._guest_status(part) for part in view.parts if part.is_guest)
         folder = self.index.folder
         size = sum(map(_size, folder.iterdir())) if folder.is_dir() else 0
@@ -75,7 +80,7 @@ class Health:
         counts = self._ask(lambda: self.index.values([Within(store.key)], "digest"))
         return sum(count for digest, count in counts.items() if digest.encode() not in known)
 
-    def _store_status(self, part: Part) -> StoreStatus:
+    def _store_status(self, part: Part, notes: list[str]) -> StoreStatus:
         store = part.store
         try:
             scan = store.scan()
@@ -85,7 +90,18 @@ class Health:
         flaws = tuple(self._flaws(store, scan.skipped))
         seen_by = audience(store, self.config)
         untrusted = self.untrusted(store)
-        return StoreStatus(store, part.weight, store.root.is_dir(), untrusted, len(scan.files), flaws, seen_by)
+        there, count = store.root.is_dir(), len(scan.files)
+        return StoreStatus(store, part.weight, there, untrusted, count, flaws, seen_by, self._in_git(store, notes))
+
+    def _in_git(self, store: Store, notes: list[str]) -> Standing | None:
+        """Return how *store* stands in git; why that cannot be told goes to *notes*."""
+        from memfs import committing
+
+        try:
+            return committing.standing(store)
+        except MemfsError as error:
+            notes.append(f"How the {store.scope} store stands in git cannot be told: {error}")
+            return None
 
     def _flaws(self, store: Store, skipped: Mapping[str, str]) -> Iterator[Flaw]:
         everything = queries.Query("", filters=Filters(expired=True))

@@ -32,6 +32,7 @@ COMMANDS = {
     "group": "sharing",
     "channel": "sharing",
     "projects": "sharing",
+    "commit": "git",
     "trust": "upkeep",
     "untrust": "upkeep",
     "hook": "hook",
@@ -57,7 +58,7 @@ Exit codes:
   0  done             4  several memories answer    8  config.toml is broken
   1  failed           5  changed by someone else    9  doctor found something
   2  wrong usage      6  refused
-  3  no such memory   7  disk, permission or lock
+  3  no such memory   7  disk, permission or lock  10  git failed
 """
 INTERRUPTED = 130
 """What shells give for a command ended by Ctrl-C."""
