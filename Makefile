@@ -40,6 +40,7 @@ bench: $(READY) ## measure speed with 10,000 memories, and across 50 projects
 	@$(PY) -m benchmarks.serving $(ARGS)
 	@$(PY) -m benchmarks.hooks $(ARGS)
 	@$(PY) -m benchmarks.sharing $(filter --json,$(ARGS))
+	@$(PY) -m benchmarks.git $(filter --json,$(ARGS))
 
 bench-100k: $(READY) ## measure speed with 100,000 memories
 	@$(PY) -m benchmarks.speed --memories 100000 $(ARGS)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs.changes import Changes
+from memfs.index import Learned
 from memfs.index import Snippet
 from memfs.memory import Memory
 from memfs.memory import Problem
@@ -22,17 +23,28 @@ LAST_SECOND = 253_402_300_799
 """Of the year 9999; some file systems hold later times, and no calendar does."""
 
 
+class Moment(NamedTuple):
+    """A commit, and when it was made."""
+
+    commit: str
+    time: datetime
+
+
 class Entry(NamedTuple):
     """A memory where it lies: what it says, in which store, and the digest that a later write must show.
 
     Attributes:
         trusted: Whether the text is the user's own: global, of a group, or in a project and vouched for.
+        learned: What git says of the file; None when that is not known.
+        at: The commit that it is of; None of one that is there now.
     """
 
     memory: Memory
     store: Store
     file: File
     trusted: bool
+    learned: Learned | None = None
+    at: Moment | None = None
 
     @property
     def path(self) -> Path:
@@ -46,13 +58,20 @@ class Entry(NamedTuple):
 
     @property
     def created(self) -> datetime:
-        """When it was learned: as written, else when the file was last written to."""
-        return self.memory.created or self.changed
+        """When it was learned: as written, else when it was first committed, else when the file was last written to."""
+        first = None if self.learned is None else datetime.fromtimestamp(self.learned.created, UTC)
+        return self.memory.created or first or self.changed
 
     @property
     def updated(self) -> datetime:
-        """When it was last changed: as written, else when the file was."""
-        return self.memory.updated or self.changed
+        """When it was last changed: as written, else when its text was committed, else when the file was written to."""
+        last = None if self.learned is None else self.learned.updated
+        return self.memory.updated or (self.changed if last is None else datetime.fromtimestamp(last, UTC))
+
+    @property
+    def author(self) -> str:
+        """Who committed the text as it is; empty when that is not known."""
+        return "" if self.learned is None else self.learned.author
 
 
 class Done(NamedTuple):
@@ -87,12 +106,17 @@ class Hit(NamedTuple):
 
 
 class Results(NamedTuple):
-    """What a search answers: hits, best first, and what the caller should know of how they came about."""
+    """What a search answers: hits, best first, and what the caller should know of how they came about.
+
+    Attributes:
+        at: The commit that was searched; None: what is there now was.
+    """
 
     query: str
     mode: str
     hits: tuple[Hit, ...]
     notes: tuple[str, ...] = ()
+    at: Moment | None = None
 
 
 class Listing(NamedTuple):
@@ -102,12 +126,14 @@ class Listing(NamedTuple):
         entries: One page, in the order that was asked for.
         total: How many memories pass the filters.
         next_offset: Where the next page begins, None on the last one.
+        at: The commit that was looked at; None: what is there now was.
     """
 
     entries: tuple[Entry, ...]
     total: int
     next_offset: int | None
     notes: tuple[str, ...] = ()
+    at: Moment | None = None
 
 
 class Event(NamedTuple):

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from memfs import credentials
-from memfs import git
 from memfs import memory as memories
 from memfs.errors import MemfsError
 from memfs.errors import Refused
 from memfs.repository import Blob
 from memfs.repository import Content
+from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
+from memfs.store import Scan
 from memfs.store import Store
+
+ATTEMPTS = 5
+"""How often it is tried to commit while others commit, too."""
+LINK = "160000"
+"""The mode of a repository within a repository."""
+_UNFIT = re.compile(r"(?i)(?:(?<=/)|(?<=\\)|^)git~1(?=[ .]*(?:[/\\:]|$))")
+"""What git takes for `.git`, because Windows would."""
 
 
 class Standing(NamedTuple):
@@ -27,7 +39,7 @@ class Standing(NamedTuple):
         staged: What is staged, by path from the repository's top.
         new: Not in its last commit.
         changed, gone: Other than in its last commit.
-        ignored: Kept out of git by an ignore rule.
+        ignored: Kept out of git by an ignore rule, or part of a repository of its own.
         conflicts: In the middle of a merge, or with its markers.
         underway: What its user is in the middle of, in words; empty when nothing.
         held: New or changed, and not to be committed, each with the reason.
@@ -65,38 +77,85 @@ def standing(store: Store) -> Standing | None:
     if not store.is_there() or (repository := Repository.of(store.root)) is None:
         return None
     prefix = repository.prefix
+
+    def below(paths: Iterable[str]) -> set[str]:
+        return {path[len(prefix) :] for path in paths}
+
     head = repository.head()
-    before = _memories(repository.tree(head, [prefix] if prefix else []), prefix)
+    before = _memories(repository.tree(head, _under(repository)), prefix)
     index = repository.staged(prefix)
-    conflicts = {path[len(prefix) :] for path, staged in index.items() if staged.stage}
-    present = store.scan().files
-    doubtful = _doubtful(repository, prefix, head, before) | (present.keys() - before.keys())
-    untracked = [path for path in present.keys() - before.keys() if prefix + path not in index]
-    ignored = {path[len(prefix) :] for path in repository.ignored([prefix + path for path in sorted(untracked)])}
+    scan = store.scan()
+    nested = _nested(store, scan, below(path for path, staged in index.items() if staged.mode == LINK))
+    present = {path for path in scan.files if not path.startswith(nested)}
+    doubtful = below(repository.doubtful(prefix, head)) | (present - before.keys())
+    ignored = below(repository.ignored(sorted({prefix + path for path in present} - index.keys())))
+    conflicts = below(path for path, staged in index.items() if staged.stage)
     contents: dict[str, Content] = {}
     held: dict[str, str] = {}
-    new: list[str] = []
-    changed: list[str] = []
-    for path in sorted((doubtful & present.keys()) - ignored - conflicts):
+    for path in sorted((doubtful & present) - ignored - conflicts):
         try:
-            raw = store.read(path).raw
-        except MemfsError as error:
-            held[path] = str(error)
+            raw = repository.kept(prefix + path, _bytes(store, path))
+        except _Held as reason:
+            held[path] = str(reason)
             continue
         if path in before and repository.oid(raw) == before[path].oid:
             continue
         if memories.parse(raw, path).state == "conflict":
             conflicts.add(path)
-            continue
-        contents[prefix + path] = raw
-        (changed if path in before else new).append(path)
-    skipped = {path[len(prefix) :] for path, staged in index.items() if staged.skipped}
-    gone = sorted(before.keys() - present.keys() - skipped - conflicts)
-    contents |= {prefix + path: None for path in gone}
+        else:
+            contents[path] = raw
+    for path in sorted((doubtful & before.keys()) - scan.files.keys() - conflicts):
+        if path.startswith((*nested, *scan.skipped)) or _is_something(store.absolute(path)):
+            held[path] = "what is there now is no file that memfs reads"
+        else:
+            contents[path] = None
     return Standing(
-        repository, head, index, tuple(new), tuple(changed), tuple(gone), tuple(sorted(ignored)),
-        tuple(sorted(conflicts)), repository.underway(), held, contents,
+        repository, head, index,
+        new=tuple(path for path in contents if path not in before),
+        changed=tuple(path for path, content in contents.items() if path in before and content is not None),
+        gone=tuple(path for path, content in contents.items() if content is None),
+        ignored=tuple(sorted(ignored | (scan.files.keys() - present))),
+        conflicts=tuple(sorted(conflicts)),
+        underway=repository.underway(),
+        held=held,
+        contents={prefix + path: content for path, content in contents.items()},
     )  # fmt: skip
+
+
+def _nested(store: Store, scan: Scan, links: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders of *store*, each with its slash, that belong to a repository of their own."""
+    own = (folder for folder in scan.folders if folder and os.path.lexists(store.absolute(folder) / ".git"))
+    return (*own, *(f"{link}/" for link in links))
+
+
+def _is_something(place: Path) -> bool:
+    """Return whether anything is at *place* but a folder, which may hold other memories in the place of one."""
+    return place.is_symlink() or (place.exists() and not place.is_dir())
+
+
+class _Held(Exception):
+    """A memory is not to be committed; the sentence says why."""
+
+
+def _bytes(store: Store, path: str) -> bytes:
+    """Return the bytes of the memory *path*, all of them.
+
+    Raises:
+        _Held: Git would not take it, or there is more of it than memfs reads.
+    """
+    if found := _UNFIT.search(path):
+        raise _Held(f"git takes no path with {found[0]!r} in it; give it another name")
+    try:
+        raw = store.read(path).raw
+    except MemfsError as error:
+        raise _Held(str(error)) from error
+    if len(raw) > memories.MAX_BYTES:
+        raise _Held(f"it is larger than {memories.MAX_BYTES >> 20} MiB")
+    return raw
+
+
+def _under(repository: Repository) -> list[str]:
+    return [repository.prefix] if repository.prefix else []
 
 
 def _memories(tree: Mapping[str, Blob], prefix: str) -> dict[str, Blob]:
@@ -111,19 +170,6 @@ def _memories(tree: Mapping[str, Blob], prefix: str) -> dict[str, Blob]:
     }
 
 
-def _doubtful(repository: Repository, prefix: str, head: str, before: Mapping[str, Blob]) -> set[str]:
-    """Return the paths that may differ from the last commit, as git's stamps tell: all others need not be read."""
-    without = git.without_filters(repository.top)
-    if without is None:
-        return set(before)
-    options = ("-z", "--name-only", "--ignore-submodules=all")
-    under = ("--", *([prefix] if prefix else []))
-    user = {"GIT_CONFIG_NOSYSTEM": "1"}
-    unstaged = repository.run(*without, "diff-files", *options, *under, environ=user).fields
-    staged = repository.run("diff-index", "--cached", *options, head, *under).fields if head else []
-    return {path[len(prefix) :] for path in (*unstaged, *staged)}
-
-
 def commit(store: Store, message: str = "", *, allow_secret: bool = False) -> Committed:
     """Commit the memories of *store*, and nothing else, beside whatever the user has staged or is editing.
 
@@ -133,12 +179,25 @@ def commit(store: Store, message: str = "", *, allow_secret: bool = False) -> Co
         allow_secret: Commit what seems to hold a credential.
 
     Raises:
-        Refused: There is no repository, or its user is in the middle of a merge, a rebase or the like.
+        Refused: There is no memory or no repository, or its user is in the middle of a merge, a rebase or the like.
         Busy: Another git command is at work.
-        GitFailed: Git refused, or somebody committed at the same moment; nothing was changed.
+        GitFailed: Git refused, or others committed at the same moment, again and again; nothing was changed.
         OutsideStore, StorageFailed: See `Store.scan`.
     """
+    attempt = 1
+    while True:
+        try:
+            return _commit(store, message, allow_secret=allow_secret)
+        except Moved:
+            if attempt == ATTEMPTS:
+                raise
+            attempt += 1
+
+
+def _commit(store: Store, message: str, *, allow_secret: bool) -> Committed:
     now = standing(store)
+    if now is None and not store.is_there():
+        raise Refused(f"There is no folder {store.root}, so there is nothing to commit; the first save makes it.")
     if now is None:
         raise Refused(f"{store.root} lies in no git repository; `git init` begins one.")
     if now.underway:
@@ -147,18 +206,15 @@ def commit(store: Store, message: str = "", *, allow_secret: bool = False) -> Co
             "Finish or abort that, then repeat it."
         )
     if not allow_secret:
-        now = _without_secrets(now)
+        now = without_secrets(now)
     if not now.contents:
         return Committed("", now, ())
-    repository, old = now.repository, now.head
-    name = repository.write(now.contents, message or _sentence(now), [old] if old else [])
-    made = repository.tree(name, list(now.contents))
-    repository.advance(name, old, {path: made.get(path) for path in now.contents})
+    name, made = now.repository.commit(now.contents, message or _sentence(now), now.head)
     return Committed(name, now, tuple(_replaced(now, made)))
 
 
-def _without_secrets(now: Standing) -> Standing:
-    """Return *now* without what seems to hold a credential that the last commit does not: that is held."""
+def without_secrets(now: Standing) -> Standing:
+    """Return *now* without what seems to hold a credential: that is held."""
     held, contents = dict(now.held), dict(now.contents)
     prefix = now.repository.prefix
     for path, raw in now.contents.items():
@@ -179,11 +235,11 @@ def _sentence(now: Standing) -> str:
 
 def _replaced(now: Standing, made: Mapping[str, Blob]) -> Iterator[str]:
     """Yield a sentence for each version that was staged and is neither what was committed nor in the commit before."""
-    other = [path for path in now.contents if path in now.staged and now.staged[path].oid != _oid(made.get(path))]
-    before = now.repository.tree(now.head, other) if other else {}
-    for path in other:
+    old = now.repository.tree(now.head, _under(now.repository))
+    nothing = now.repository.oid(b"")  # also of what is only intended to be added
+    for path in sorted(now.contents.keys() & now.staged.keys()):
         oid = now.staged[path].oid
-        if oid != _oid(before.get(path)):
+        if oid not in (_oid(made.get(path)), _oid(old.get(path)), nothing):
             yield f"Another version of {path} was staged: `git cat-file -p {oid[:12]}` shows it."
 
 

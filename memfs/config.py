@@ -30,9 +30,10 @@ LAST_GOOD = "config.last-good.toml"
 """In the state folder: config.toml as it could be read last."""
 MOST_TOKENS = 10_000
 """That an agent can be told of at most; clients cut long before."""
-WORDS = ("mode", "cross_project", "channels", "weights", "limits", "workspaces", "groups", "format")
-OWN_WORDS = ("mode", "name", "private", "channels")
-"""What may stand in config.toml, and there of one workspace."""
+WORDS = ("mode", "cross_project", "channels", "weights", "limits", "workspaces", "groups", "remote", "format")
+OWN_WORDS = ("mode", "name", "private", "channels", "remote")
+GROUP_WORDS = ("members", "share", "remote")
+"""What may stand in config.toml, and there of one workspace, and of a group."""
 FORMAT_VERSION = 1
 """Of the memory format; a config.toml that names a higher one belongs to a newer memfs."""
 
@@ -51,6 +52,8 @@ class Config(NamedTuple):
         names: What a workspace is called, by its path; others are called like their folder.
         private: The workspaces whose memories are seen nowhere else, whatever they say.
         channels: What each workspace subscribes to, by its path; every one to that of the empty path.
+        remotes: Where memories are synced with, by whose they are: a workspace's path, `group:NAME`, or empty for the
+            home folder's own.
         cross_project: Whether questions may be asked across projects.
         session: The agent's session that this process works for; empty when it works for none.
         regex_seconds, search_refresh_seconds: Time limits.
@@ -71,6 +74,7 @@ class Config(NamedTuple):
     names: Mapping[str, str] = MappingProxyType({})
     private: frozenset[str] = frozenset()
     channels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    remotes: Mapping[str, str] = MappingProxyType({})
     cross_project: bool = False
     session: str = ""
     regex_seconds: float = 1.0
@@ -143,6 +147,7 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
         names=reader.names(tables),
         private=reader.private(tables),
         channels=reader.channels(tables),
+        remotes=reader.remotes(tables),
         cross_project=reader.flag(said, "cross_project", "cross_project"),
         session=next((env[name] for name in SESSION_NAMED_BY if env.get(name)), ""),
         regex_seconds=reader.number(limits, "regex_seconds", 1.0),
@@ -264,9 +269,7 @@ class _Reader:
         groups = of_groups.items() if isinstance(of_groups, dict) else ()
         tables: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [("", self.said, WORDS)]
         tables += [(f'workspaces."{path}".', table, OWN_WORDS) for path, table in workspaces.items()]
-        tables += [
-            (f"groups.{name}.", table, ("members", "share")) for name, table in groups if isinstance(table, dict)
-        ]
+        tables += [(f"groups.{name}.", table, GROUP_WORDS) for name, table in groups if isinstance(table, dict)]
         for where, table, known in tables:
             for word in table.keys() - set(known):
                 self._note_near(where, word, known)
@@ -312,6 +315,19 @@ class _Reader:
             patterns = self.words(table, "channels", f'workspaces."{path}".channels', CHANNEL_PATTERN)
             found[folder_of(path)] = patterns
         return {path: patterns for path, patterns in found.items() if patterns}
+
+    def remotes(self, tables: dict[str, dict[str, Any]]) -> dict[str, str]:
+        of_groups = self.said.get("groups", {})
+        groups = of_groups.items() if isinstance(of_groups, dict) else ()
+        said = {"": self.said.get("remote", "")}
+        said |= {folder_of(path): table.get("remote", "") for path, table in tables.items()}
+        said |= {f"group:{name}": table.get("remote", "") for name, table in groups if isinstance(table, dict)}
+        self.problems += [
+            f"config.toml: the `remote` of {whose or 'the home folder'} is no text; there is none."
+            for whose, remote in said.items()
+            if not isinstance(remote, str)
+        ]
+        return {whose: remote for whose, remote in said.items() if isinstance(remote, str) and remote}
 
     def groups(self) -> dict[str, tuple[str, ...]]:
         groups = {}

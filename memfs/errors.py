@@ -3,6 +3,7 @@
     MemfsError                        exit 1
     ├── Invalid                       exit 2   a value or word that was given cannot be used
     ├── NotFound                      exit 3   nothing has that name
+    │   └── NoVersion                          the memory has no such version (in `history`)
     ├── Ambiguous                     exit 4   several memories answer to that name
     ├── Conflict                      exit 5   the files are not as the caller believes
     │   ├── Changed                            edited by someone else since it was read

@@ -84,11 +84,16 @@ def plugin_of(environ: Mapping[str, str], state: Path) -> Plugin:
     return Plugin(path_of(CLAUDE, None, environ), state / "agents" / "claude-code")
 
 
-def _templates() -> Path:
-    """Return the folder of what is handed out to agents: in the wheel, or in the checkout beside the package."""
+def templates() -> Path:
+    """Return the folder of what is handed out: in the wheel, or in the checkout beside the package."""
     package = Path(memfs.__file__).parent
-    shipped = package / "templates" / "agents"
-    return shipped if shipped.is_dir() else package.parent / "templates" / "agents"
+    shipped = package / "templates"
+    return shipped if shipped.is_dir() else package.parent / "templates"
+
+
+def _templates() -> Path:
+    """Return the folder of what is handed out to agents."""
+    return templates() / "agents"
 
 
 def _started(value: Any, launcher: Sequence[str]) -> Any:  # noqa: ANN401  (JSON)

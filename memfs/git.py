@@ -34,11 +34,13 @@ _ENVIRON = {
 }
 LONG_SECONDS = 60.0
 """The same for what a person asked for."""
+GRACE_SECONDS = 1.0
+"""How long a git that is ended has for taking its locks away."""
 _KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_", "GIT_CONFIG_GLOBAL",
          "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH", "GIT_PYTHON_")  # fmt: skip
 """Beginnings of git's own variables that say who the user is and how the network is reached; others lead elsewhere."""
 _DURABLE = (
-    "-c", "core.fsync=committed,reference", "-c", "core.fsyncMethod=fsync", "-c", "core.splitIndex=false",
+    "-c", "core.fsync=committed,index,reference", "-c", "core.fsyncMethod=fsync", "-c", "core.splitIndex=false",
     "-c", "index.sparse=false", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "core.quotePath=false",
     "-c", "core.attributesFile=/dev/null", "-c", "core.alternateRefsCommand=", "-c", "log.showSignature=false",
     "-c", "core.askPass=", "-c", "core.editor=false", "-c", "core.pager=cat", "-c", "protocol.ext.allow=never",
@@ -52,6 +54,9 @@ _ASKED_ENVIRON = {
     "GIT_ASKPASS": "true",
     "SSH_ASKPASS_REQUIRE": "never",
 }
+PROGRAMS = ("--name-only", "-z", "--get-regexp", "^(filter|hook)[.].*[.]")
+"""What `git config` is asked for the settings that name filters and hooks, each under a name of its own."""
+_NO_GIT = "git cannot be started ({}); install it, or check PATH. All else works without."
 _BRANCH = re.compile(r"ref: refs/heads/([^\s\x00-\x1f\x7f~^:?*\[\\]{1,250})\s*")
 """What HEAD says when a branch is checked out: of a name that git would give (git-check-ref-format)."""
 
@@ -89,7 +94,8 @@ def changed(folder: Path) -> Sequence[str]:
 
     What was only touched is listed, too. Nothing when git cannot tell.
     """
-    if (without := without_filters(folder)) is None:
+    programs = _run(folder, ("config", *PROGRAMS))
+    if programs is None or (without := overruling(programs)) is None:
         return []
     listed = ("--name-only", "-z", "--ignore-submodules=all", "--relative")
     unstaged = _run(folder, (*without, "diff-files", *listed))
@@ -99,15 +105,22 @@ def changed(folder: Path) -> Sequence[str]:
     return list(dict.fromkeys((*unstaged, *(staged or ()))))[:MOST_FILES]
 
 
-def without_filters(folder: Path) -> Sequence[str] | None:
-    """Return the options that take its filters from the repository of *folder*; None when that cannot be done.
+def overruling(names: Sequence[str]) -> Sequence[str] | None:
+    """Return the options that take from a repository the filters and hooks of its settings, which `PROGRAMS` lists.
 
     Git compares the contents of a file that is as old as its index, through the filter that the repository names.
+    Hooks may be settings since git 2.54, which `core.hooksPath` is not about.
+
+    Args:
+        names: Of the settings.
+
+    Returns:
+        None when it cannot be done: what follows a `=` is taken for the value, so such a name would stay in force.
     """
-    filters = _run(folder, ("config", "--name-only", "-z", "--get-regexp", "^filter[.]"))
-    if filters is None or any("=" in name for name in filters):
+    if any("=" in name for name in names):
         return None
-    return [word for name in filters for word in ("-c", f"{name}=")]
+    off = (f"{name.rpartition('.')[0]}.enabled=false" if name.startswith("hook.") else f"{name}=" for name in names)
+    return [word for option in dict.fromkeys(off) for word in ("-c", option)]
 
 
 def _run(folder: Path, command: Sequence[str]) -> Sequence[str] | None:
@@ -132,15 +145,19 @@ def _run(folder: Path, command: Sequence[str]) -> Sequence[str] | None:
 
 
 def _ended(process: subprocess.Popen[bytes], feed: bytes | None, seconds: float) -> tuple[bytes, bytes]:
-    """Return what *process*, a session's leader, printed on its two outputs; one that takes too long is killed.
+    """Return what *process*, a session's leader, printed on its two outputs; one that takes too long is ended.
 
     Raises:
-        TimeoutExpired: It, and all that it started, was killed after *seconds*.
+        TimeoutExpired: It, and all that it started, was ended after *seconds*.
     """
     with process:
         try:
             out, said = process.communicate(feed, timeout=seconds)
         except BaseException:
+            # asked first: a git that is killed leaves its locks behind, and then every later one is refused
+            with suppress(OSError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait(GRACE_SECONDS)
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise
@@ -190,8 +207,8 @@ def run(
         command: Fixed words of ours, and values behind options or `--`. Plumbing: what compares a file of the work
             tree runs the repository's filters.
         feed: For its standard input.
-        environ: More of the environment.
-        seconds: After which it is killed, with all that it started.
+        environ: More of the environment; what it names of git's own is not taken from the user's.
+        seconds: After which it is ended, with all that it started.
         fine: The codes to end with that are no failure.
 
     Raises:
@@ -201,32 +218,57 @@ def run(
     from git.cmd import Git
     from git.exc import GitCommandNotFound
 
-    foreign = [name for name in os.environ if name.startswith("GIT_") and not name.startswith(_KEPT)]
+    given = {**_ASKED_ENVIRON, **environ}
+    foreign = [name for name in {*os.environ} - {*given} if name.startswith("GIT_") and not name.startswith(_KEPT)]
     without = ["env", *(word for name in foreign for word in ("-u", name))] if foreign else []
     try:
         started = Git(str(folder)).execute(
-            [*without, "git", *_HARDENED, *_DURABLE, *command],
+            [*without, "git", "-C", str(folder.absolute()), *_HARDENED, *_DURABLE, *command],
             istream=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             as_process=True,
-            env={**_ASKED_ENVIRON, **environ},
+            env=given,
             start_new_session=True,
         )
         process = started.proc
         assert process is not None  # noqa: S101  (GitPython forgets it once it has ended)
         out, said = _ended(process, feed, seconds)
     except (GitCommandNotFound, OSError) as error:
-        raise GitFailed(
-            f"git cannot be started ({error}); install it, or check PATH. All else works without."
-        ) from error
+        raise GitFailed(_NO_GIT.format(error)) from error
     except subprocess.TimeoutExpired as error:
-        raise GitFailed(f"git {command[0]} took longer than {seconds:g} s in {folder} and was ended.") from error
+        raise GitFailed(f"git {_verb(command)} took longer than {seconds:g} s in {folder} and was ended.") from error
     answer = Answer(process.returncode, out, said.decode("utf-8", "replace").strip())
+    if answer.said.startswith("env: "):
+        raise GitFailed(_NO_GIT.format(answer.said))
     if answer.code not in fine:
-        raise GitFailed(f"git {command[0]} failed in {folder}: {_first_line(answer.said) or f'exit {answer.code}'}")
+        why = first_line(answer.said) or f"exit {answer.code}"
+        raise GitFailed(f"git {_verb(command)} failed in {folder}: {why}")
     return answer
 
 
-def _first_line(said: str) -> str:
+def _verb(command: Sequence[str]) -> str:
+    """Return the word of *command* that says what it does, behind its options and their values."""
+    return next(word for word in command if not word.startswith("-") and "=" not in word)
+
+
+def merge_lines(base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bool]:
+    """Return git's three-way merge of three texts, with markers where they clash, and whether they do.
+
+    Raises:
+        GitFailed: Git cannot be had, or takes them for no text.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="memfs-") as folder:
+        for name, raw in (("base", base), ("ours", ours), ("theirs", theirs)):
+            (Path(folder) / name).write_bytes(raw)
+        labels = [word for name in ("ours", "base", "theirs") for word in ("-L", name)]
+        files = ("ours", "base", "theirs")
+        # it ends with the number of clashes, at most 127
+        merged = run(Path(folder), "merge-file", "-p", "--diff3", *labels, *files, fine=range(128))
+    return merged.out, merged.code > 0
+
+
+def first_line(said: str) -> str:
     """Return the line of git's complaint that matters."""
     lines = said.splitlines()
     return next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")

@@ -190,7 +190,8 @@ def _edits(text: str, span: Span, old: Value, new: Value | None, shown: str) -> 
     if new is None:
         return [(_line_start(text, span.key), _line_end(text, max(span.end, span.colon)), "")]
     if isinstance(old, list) and isinstance(new, list) and span.items:
-        kept = [item for item in old if item in new]
+        present = _names(new)
+        kept = [item for item in old if _name(item) in present]
         if kept and new[: len(kept)] == kept:
             if span.block:
                 return _item_lines(text, span, old, new, new[len(kept) :])
@@ -212,10 +213,11 @@ def _edits(text: str, span: Span, old: Value, new: Value | None, shown: str) -> 
 def _item_lines(text: str, span: Span, old: list[Value], new: list[Value], added: list[Value]) -> list[Edit]:
     """Return edits that remove and add whole lines of a block list, leaving the other items' lines alone."""
     dashes = [text.rindex("-", 0, start + (text[start] == "-" and end == start)) for start, end in span.items]
+    present = _names(new)
     edits = [
         (_line_start(text, dash), _line_end(text, end), "")
         for dash, (_, end), item in zip(dashes, span.items, old, strict=True)
-        if item not in new
+        if _name(item) not in present
     ]
     if added:
         first = span.items[0][0]
@@ -223,6 +225,15 @@ def _item_lines(text: str, span: Span, old: list[Value], new: list[Value], added
         behind = _line_end(text, span.items[-1][1])
         edits.append((behind, behind, "".join(f"{prefix}{render(item)}\n" for item in added)))
     return edits
+
+
+def _names(items: list[Value]) -> set[str]:
+    return set(map(_name, items))
+
+
+def _name(item: Value) -> str:
+    """Return what tells *item* from every other item of a list, however long that is."""
+    return json.dumps(item, sort_keys=True)
 
 
 def _line_start(text: str, offset: int) -> int:

@@ -6,39 +6,60 @@ by `git fast-import` from bytes that memfs read itself, and takes HEAD only from
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
+import re
 import shutil
 import time
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import ExitStack
 from contextlib import contextmanager
+from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import NamedTuple
+from typing import TypeVar
 
 from memfs import git
 from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.errors import StorageFailed
 from memfs.git import GitFailed
+from memfs.locks import locked
 
 LOCK_SECONDS = 5.0
 """How long a user's own git command that holds the index is waited for."""
+READING_SECONDS = 10.0
+"""After which a git that only reads is ended: it hangs, on a pipe in the place of a file."""
 PACKED = 50
 """Objects from which on they are written as one pack: one flush instead of one for each."""
 MODE = "100644"
 """Of a file that git had not before."""
 SCRATCH = "refs/memfs/pending"
-"""Where a commit is between being written and being HEAD."""
+"""The branch that git-fast-import(1) wants for a commit; it is there neither before nor after."""
+_FETCH = "`git fetch` may bring it, `git fsck` tells more."
 _COPY = "memfs-index-"
-_OURS = b"held by memfs\n"
+_OURS = "held by memfs"
+"""What the index's lock is a symbolic link to while memfs holds it."""
 UNDERWAY = {
     "MERGE_HEAD": "a merge", "rebase-merge": "a rebase", "rebase-apply": "a rebase or am", "CHERRY_PICK_HEAD":
     "a cherry-pick", "REVERT_HEAD": "a revert", "sequencer": "a sequence of picks", "BISECT_LOG": "a bisect",
 }  # fmt: skip
 """What lies in the git folder while its user is in the middle of something."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+New = TypeVar("New")
+
+
+class Moved(GitFailed):
+    """HEAD is not, or not only, what it was when it was looked at; nothing was changed."""
+
+    code = "moved"
 
 
 class Blob(NamedTuple):
@@ -81,6 +102,7 @@ class Repository:
         self.folder = folder
         self.prefix = prefix
         self.algorithm = algorithm
+        self._trees: dict[tuple[str, ...], Mapping[str, Blob]] = {}
 
     @classmethod
     def of(cls, folder: Path) -> Repository | None:
@@ -99,25 +121,62 @@ class Repository:
             "--show-prefix",
             "--show-toplevel",
         )
-        answer = git.run(folder, "rev-parse", *asked, fine=(0, 128))
+        answer = git.run(folder, "rev-parse", *asked, seconds=READING_SECONDS, fine=(0, 128))
         said = answer.line.split("\n")
         if said[0] == "true":
             raise Refused(f"{folder} lies in a bare repository, which has no files; stand in a clone of it.")
-        if answer.code and "not a git repository" in answer.said:
+        if answer.code and "not a git repository (or any" in answer.said:
             return None
         if answer.code or len(said) != len(asked):
-            raise GitFailed(f"git does not open the repository around {folder}: {answer.said.splitlines()[:1]}")
-        return cls(Path(said[4]), Path(said[2]), said[3], said[1])
+            why = git.first_line(answer.said) or "a folder's name has more than one line"
+            raise GitFailed(f"git does not open the repository around {folder}: {why}. `git status` there says more.")
+        real = Path(os.path.realpath(folder))
+        if Path(said[2]) in (real, *real.parents):
+            raise GitFailed(
+                f"{said[2]} is a git folder that lies among the files, with settings of its own; memfs leaves git "
+                "alone there. If nobody meant it to be one: remove the file HEAD in it."
+            )
+        found = cls(Path(said[4]), Path(said[2]), said[3], said[1])
+        if _is_ours(found.folder / "index.lock"):  # or the user's own git would be refused by what a dead one left
+            with suppress(StorageFailed), found._index_locked(0):
+                pass
+        return found
 
     @classmethod
     def begin(cls, top: Path) -> Repository:
         """Return a new repository whose work tree is *top*, on the branch main, begun from no template."""
-        git.run(top, "init", "--quiet", "--initial-branch=main", "--template=")
+        git.run(top, "init", "--quiet", "--initial-branch=main", "--template=", "--object-format=sha1")
         return cls(top, top / ".git", "", "sha1")
 
-    def run(self, *command: str, **options: object) -> git.Answer:
-        """Run a git command at the top of the work tree; see `git.run`."""
-        return git.run(self.top, *command, **options)  # type: ignore[arg-type]
+    def run(self, *command: str, environ: Mapping[str, str] = MappingProxyType({}), **options: object) -> git.Answer:
+        """Run a git command at the top of the work tree, without the filters and hooks of its settings; see `git.run`.
+
+        Raises:
+            GitFailed: As `git.run` does.
+            Refused: One of the filters or hooks cannot be kept from running.
+        """
+        more = {**self._where, **environ}
+        return git.run(self.top, *self._overruling, *command, environ=more, **options)  # type: ignore[arg-type]
+
+    def _read(self, *command: str, **options: object) -> git.Answer:
+        """Run a git command that reads and takes no time; see `run`."""
+        return self.run(*command, seconds=READING_SECONDS, **options)  # type: ignore[arg-type]
+
+    @property
+    def _where(self) -> dict[str, str]:
+        # said, not looked for: its settings may have the work tree lie around another repository
+        return {"GIT_DIR": str(self.folder), "GIT_WORK_TREE": str(self.top)}
+
+    @cached_property
+    def _overruling(self) -> Sequence[str]:
+        asked = git.run(self.top, "config", *git.PROGRAMS, environ=self._where, seconds=READING_SECONDS, fine=(0, 1))
+        options = git.overruling(asked.fields)
+        if options is None:
+            raise Refused(
+                f"The settings of {self.top} call a filter or a hook by a name with `=`, which memfs cannot keep "
+                "from running; so it leaves git alone there. Give it another name."
+            )
+        return options
 
     # ---- how it stands
 
@@ -127,7 +186,7 @@ class Repository:
 
     def commit_of(self, revision: str) -> str:
         """Return the name of the commit that *revision* means, empty when it means none."""
-        return self.run(
+        return self._read(
             "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}", fine=(0, 1, 128)
         ).line
 
@@ -135,11 +194,18 @@ class Repository:
         """Return what its user is in the middle of, in words; empty when nothing."""
         return next((words for name, words in UNDERWAY.items() if (self.folder / name).exists()), "")
 
-    def tree(self, revision: str, under: Sequence[str] = ()) -> dict[str, Blob]:
+    def tree(self, revision: str, under: Sequence[str] = ()) -> Mapping[str, Blob]:
         """Return each file of *revision* by its path from the top; of the paths *under* alone, if there are any."""
-        if not revision:
-            return {}
-        listed = self.run("ls-tree", "-r", "-z", "--full-tree", revision, "--", *under)
+        if not _COMMIT.fullmatch(revision):
+            return self._tree(revision, under) if revision else {}
+        # what a commit has is always the same
+        asked = (revision, *under)
+        if asked not in self._trees:
+            self._trees[asked] = self._tree(revision, under)
+        return self._trees[asked]
+
+    def _tree(self, revision: str, under: Sequence[str]) -> dict[str, Blob]:
+        listed = self._read("ls-tree", "-r", "-z", "--full-tree", revision, "--", *map(_literally, under))
         found = {}
         for line in listed.fields:
             about, path = line.split("\t", 1)
@@ -150,7 +216,7 @@ class Repository:
     def staged(self, under: str) -> dict[str, Staged]:
         """Return the files below *under* that the user's index has, by path; of a conflict one of its sides."""
         found = {}
-        for line in self.run("ls-files", "-z", "-t", "-s", "--full-name", "--", *([under] if under else [])).fields:
+        for line in self._read("ls-files", "-z", "-t", "-s", "--full-name", "--", *_below(under)).fields:
             about, path = line.split("\t", 1)
             tag, mode, oid, stage = about.split(" ")
             found[path] = Staged(mode, oid, int(stage), tag == "S")
@@ -158,17 +224,52 @@ class Repository:
 
     def sides(self, path: str) -> dict[int, str]:
         """Return what a conflict about *path* is between: stage (1 base, 2 ours, 3 theirs) → object."""
-        listed = self.run("--literal-pathspecs", "ls-files", "-z", "-u", "--full-name", "--", path).fields
+        listed = self._read("ls-files", "-z", "-u", "--full-name", "--", _literally(path)).fields
         return {int(about.split(" ")[2]): about.split(" ")[1] for about in (line.split("\t", 1)[0] for line in listed)}
 
     def ignored(self, paths: Sequence[str]) -> set[str]:
-        """Return those of *paths*, from the top, that an ignore rule keeps out of git."""
+        """Return those of *paths*, from the top and unknown to the index, that an ignore rule keeps out of git."""
         if not paths:
             return set()
-        feed = os.fsencode("".join(f"{path}\0" for path in paths))
-        return set(self.run("check-ignore", "-z", "--stdin", feed=feed, fine=(0, 1)).fields)
+        # with the index git would take them for patterns; `./` keeps it from seeing more in a first character
+        feed = os.fsencode("".join(f"./{path}\0" for path in paths))
+        found = self._read("check-ignore", "--no-index", "-z", "--stdin", feed=feed, fine=(0, 1)).fields
+        return {path.removeprefix("./") for path in found}
+
+    def doubtful(self, under: str, head: str) -> set[str]:
+        """Return the paths below *under* that may differ from *head*, as git's stamps tell: the others do not."""
+        options = ("-z", "--name-only", "--ignore-submodules=all")
+        below = ("--", *_below(under))
+        unstaged = self._read("diff-files", *options, *below).fields
+        staged = self._read("diff-index", "--cached", *options, head, *below).fields if head else []
+        return {*unstaged, *staged}
+
+    def left_out(self, paths: Iterable[str]) -> set[str]:
+        """Return those of *paths*, from the top, that a sparse checkout leaves out of the work tree.
+
+        A path that is new is left out where everything in its folder is.
+        """
+        staged = self.staged("")
+        skipped = {path for path, each in staged.items() if each.skipped and not os.path.lexists(self.top / path)}
+        if not skipped:
+            return skipped
+        present, absent = _folders(staged.keys() - skipped), _folders(skipped)
+
+        def is_out(path: str) -> bool:
+            known = (folder for folder in PurePosixPath(path).parents if folder in present or folder in absent)
+            return next(known) not in present
+
+        return {path for path in paths if path in skipped or (path not in staged and is_out(path))}
 
     # ---- what it has
+
+    def kept(self, path: str, raw: bytes) -> bytes:
+        """Return *raw*, a file's bytes, as git keeps them at *path*: by its rules lines may end otherwise on disk."""
+        if b"\r\n" not in raw:
+            return raw
+        plain = raw.replace(b"\r\n", b"\n")
+        name = self._read("-c", "core.safecrlf=false", "hash-object", "--stdin", "--path", path, feed=raw).line
+        return plain if name == self.oid(plain) else raw
 
     def oid(self, raw: bytes) -> str:
         """Return the name that git gives to a file of the bytes *raw*."""
@@ -182,17 +283,29 @@ class Repository:
         """
         if not oids:
             return []
-        out = self.run("cat-file", "--batch", feed="".join(f"{oid}\n" for oid in oids).encode()).out
-        found, position = [], 0
+        answer = self.run("cat-file", "--batch", feed="".join(f"{oid}\n" for oid in oids).encode(), fine=(0, 128))
+        if answer.code:
+            raise GitFailed(f"{self.top} has not all of its history ({git.first_line(answer.said)}); {_FETCH}")
+        out, found, position = answer.out, [], 0
         for oid in oids:
             end = out.index(b"\n", position)
             head = out[position:end].split(b" ")
             if head[-1] == b"missing":
-                raise GitFailed(f"{self.top} has not all of its history: {oid} is missing; `git fetch` may bring it.")
+                raise GitFailed(f"{self.top} has not all of its history ({oid} is missing); {_FETCH}")
             size = int(head[2])
             found.append(out[end + 1 : end + 1 + size])
             position = end + 1 + size + 1
         return found
+
+    def sizes(self, oids: Sequence[str]) -> dict[str, int]:
+        """Return how many bytes each of *oids* has; nothing of a partial clone, which may not have it."""
+        feed = "".join(f"{oid}\n" for oid in oids).encode()
+        try:
+            listed = self._read("cat-file", "--batch-check", feed=feed).line
+        except GitFailed:
+            return {}
+        words = (line.split(" ") for line in listed.split("\n"))
+        return {each[0]: int(each[2]) for each in words if len(each) == 3}  # noqa: PLR2004  (name, kind, size)
 
     # ---- committing
 
@@ -200,13 +313,13 @@ class Repository:
         """Write a commit, and return its name; HEAD, the index and the work tree stay as they are.
 
         Args:
-            changes: Path from the top → what is there on top of the first parent.
+            changes: Path from the top → what is there on top of the first parent, which says whether it is executable.
             message: For people.
             parents: Commits; none for the first.
         """
         feed = b"".join(self._stream(changes, message, parents))
-        done = self.run("-c", f"fastimport.unpackLimit={PACKED}", "fast-import", "--quiet", "--force", feed=feed)
-        return done.line
+        options = ("-c", f"fastimport.unpackLimit={PACKED}")
+        return self.run(*options, "fast-import", "--quiet", "--force", feed=feed).line
 
     def _stream(self, changes: Mapping[str, Content], message: str, parents: Sequence[str]) -> Iterator[bytes]:
         """Yield what git-fast-import(1) reads."""
@@ -216,112 +329,218 @@ class Repository:
         yield b"data %d\n%s\n" % (len(said), said)
         for word, parent in zip(("from", *["merge"] * len(parents)), parents, strict=False):
             yield f"{word} {parent}\n".encode()
-        for path, content in changes.items():
+        before = self.tree(parents[0], [self.prefix] if self.prefix else []) if parents else {}
+        for path, content in _removals_first(changes):
             quoted = os.fsencode(path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
             if content is None:
                 yield b'D "%s"\n' % quoted
             elif isinstance(content, Blob):
                 yield b'M %s %s "%s"\n' % (content.mode.encode(), content.oid.encode(), quoted)
             else:
-                yield b'M %s inline "%s"\ndata %d\n%s\n' % (MODE.encode(), quoted, len(content), content)
-        yield b"get-mark :1\n"
+                old = before.get(path)
+                mode = old.mode if old and old.is_file else MODE
+                yield b'M %s inline "%s"\ndata %d\n%s\n' % (mode.encode(), quoted, len(content), content)
+        yield f"get-mark :1\nreset {SCRATCH}\n\n".encode()  # a branch that has no commit in the end is not written
+
+    @property
+    def _nothing(self) -> str:
+        """The name that stands for no object."""
+        return "0" * len(self.oid(b""))
 
     def _identity(self, role: str) -> str:
         """Return who commits, as git knows the user; memfs, when it does not."""
-        known = self.run("var", f"GIT_{role}_IDENT", fine=(0, 128))
+        known = self._read("var", f"GIT_{role}_IDENT", fine=(0, 128))
         return known.line if not known.code else f"memfs <memfs@localhost> {int(time.time())} +0000"
 
-    def advance(self, new: str, old: str, changes: Mapping[str, Blob | None]) -> None:
+    def commit(self, changes: Mapping[str, Content], message: str, old: str) -> tuple[str, Mapping[str, Blob]]:
+        """Commit *changes* below `prefix` on top of HEAD; return the commit, and what it has there.
+
+        HEAD may have left *old*, the commit that they are the changes from, as long as `prefix` is as it was there.
+
+        Raises:
+            Busy, Moved, GitFailed, StorageFailed: See `advance`.
+        """
+        under = [self.prefix] if self.prefix else []
+        new = self.write(changes, message, [old] if old else [])
+        with self._index_locked(LOCK_SECONDS):
+            now = self.head()
+            if now != old:  # while the index is locked hardly anybody moves it again
+                if self.tree(now, under) != self.tree(old, under):
+                    raise self._moved
+                new = self.write(changes, message, [now])
+            made = self.tree(new, under)
+            self._advance(new, now, {path: made.get(path) for path in changes})
+        return new, made
+
+    def advance(self, new: str, old: str, changes: Mapping[str, Blob | Staged | None]) -> None:
         """Make *new* what HEAD is, if it still is *old*, and the user's index know *changes* and nothing else.
 
-        The index is locked first: were it stale when HEAD moves, the user's next commit would revert this one.
+        What is `Staged` there as skipped is left out of the work tree.
 
         Raises:
             Busy: Another git command holds the index; nothing was changed.
-            GitFailed: HEAD is no longer *old*; nothing was changed.
+            Moved: HEAD is no longer *old*, or a merge or the like was begun; nothing was changed.
+            GitFailed: Git refused; nothing was changed.
+            StorageFailed: The index cannot be written; nothing was changed.
         """
-        with self._index_locked():
-            made = self._index_with(changes)
-            try:
-                zero = "0" * len(new)
-                self.run(
-                    "update-ref", "-m", "memfs", "--stdin", "-z",
-                    feed=f"update HEAD\0{new}\0{old or zero}\0delete {SCRATCH}\0{new}\0".encode(),
-                )  # fmt: skip
-                if made:
-                    made.replace(self.folder / "index")
-            finally:
-                if made:
-                    made.unlink(missing_ok=True)
+        with self._index_locked(LOCK_SECONDS):
+            if self.head() != old:
+                raise self._moved
+            self._advance(new, old, changes)
 
-    def _index_with(self, changes: Mapping[str, Blob | None]) -> Path | None:
-        """Return a file that is the user's index with *changes*; None when there is none to be kept right."""
-        index = self.folder / "index"
-        if not index.exists() and self.head():
-            return None
-        copy = self.folder / f"{_COPY}{os.urandom(4).hex()}"
-        for left in self.folder.glob(f"{_COPY}????????"):  # of a process that died: the lock is ours
-            left.unlink(missing_ok=True)
-        if index.exists():
-            shutil.copy(index, copy)
-        zero = "0" * len(self.oid(b""))
-        lines = [f"{b.mode} {b.oid}\t{path}\0" if b else f"0 {zero}\t{path}\0" for path, b in changes.items()]
-        feed = os.fsencode("".join(lines))
-        self.run("update-index", "-z", "--index-info", feed=feed, environ={"GIT_INDEX_FILE": str(copy)})
-        return copy if copy.exists() else None
+    def stage(self, path: str, raw: bytes | None) -> None:
+        """Have the user's index hold *raw* (None: no file) at *path*, settled if it was in conflict.
+
+        Raises:
+            Busy, GitFailed, StorageFailed: See `advance`.
+        """
+        blob = None
+        if raw is not None:
+            old = self.staged(path).get(path)
+            name = self.run("hash-object", "-w", "--stdin", feed=self.kept(path, raw)).line
+            blob = Blob(old.mode if old and old.mode.startswith("100") else MODE, name)
+        with self._index_locked(LOCK_SECONDS), self._index_with({path: blob}, self.head()):
+            pass
+
+    def _advance(self, new: str, old: str, changes: Mapping[str, Blob | Staged | None]) -> None:
+        """Do what `advance` does; the index is locked.
+
+        The index comes first. Who dies in between leaves memories staged, which the user's next commit takes along;
+        were HEAD first, the index would be without them, and that commit would take them back.
+        """
+        if self.underway():
+            raise self._moved
+        with self._index_with(changes, new):
+            try:
+                self.point("HEAD", new, old or self._nothing)
+            except GitFailed as error:
+                if self.head() != old:  # by a commit that was begun before, whose message somebody was writing
+                    raise self._moved from error
+                raise
+
+    def point(self, ref: str, new: str, *old: str) -> None:
+        """Have *ref* name the commit *new* (empty: nothing), if it names *old* now.
+
+        Raises:
+            Refused: Git would write its log of that through a link.
+            GitFailed: It names another.
+        """
+        self._refuse_linked_logs(ref)
+        self.run("update-ref", *(("-m", "memfs", ref, new) if new else ("-d", ref)), *old)
+
+    def _refuse_linked_logs(self, ref: str) -> None:
+        shared = self.folder / "commondir"
+        common = self.folder / shared.read_text().strip() if shared.is_file() else self.folder
+        head = (self.folder / "HEAD").read_text(errors="replace").removeprefix("ref:").strip()
+        for folder, name in ((self.folder, "HEAD"), (common, head), (common, ref)):
+            if os.path.realpath(folder / "logs" / name) != os.path.join(os.path.realpath(folder), "logs", name):  # noqa: PTH118
+                raise Refused(f"{folder / 'logs' / name} is a link, or lies behind one; git would write to its target.")
+
+    @property
+    def _moved(self) -> Moved:
+        return Moved(f"Somebody else worked in {self.top} at the same moment; nothing was changed. Repeat it.")
 
     @contextmanager
-    def _index_locked(self) -> Iterator[None]:
+    def _index_with(self, changes: Mapping[str, Blob | Staged | None], new: str) -> Iterator[None]:
+        """Have the user's index, which is locked, know *changes*; as it was if HEAD is not *new* in the end."""
+        index, made, old = (self.folder / name for name in ("index", f"{_COPY}{os.urandom(4).hex()}", f"{_COPY}old"))
+        with ExitStack() as afterwards:
+            for copy in (made, old):
+                afterwards.callback(copy.unlink, missing_ok=True)
+            if index.exists():
+                for copy in (made, old):
+                    shutil.copy2(index, copy)  # its time tells git which files it cannot know by their stamps
+            elif self.head():  # everything is staged as removed, and stays so
+                yield
+                return
+            entries = [(path, blob or Blob("0", self._nothing)) for path, blob in _removals_first(changes)]
+            feed = os.fsencode("".join(f"{blob.mode} {blob.oid}\t{path}\0" for path, blob in entries))
+            there = {"GIT_INDEX_FILE": str(made)}
+            self.run("update-index", "-z", "--index-info", feed=feed, environ=there)
+            if skipped := [path for path, blob in entries if isinstance(blob, Staged) and blob.skipped]:
+                feed = os.fsencode("".join(f"{path}\0" for path in skipped))
+                self.run("update-index", "-z", "--skip-worktree", "--stdin", feed=feed, environ=there)
+            try:
+                if made.exists():  # not when there is nothing at all to put into it
+                    made.replace(index)
+                _flush(self.folder)
+                yield
+            except BaseException:
+                if self.head() != new:
+                    old.replace(index) if old.exists() else index.unlink(missing_ok=True)
+                raise
+
+    @contextmanager
+    def _index_locked(self, seconds: float) -> Iterator[None]:
         """Hold the lock that every git command takes before it writes the index.
 
-        The file says that it is memfs's, and is held by `flock`: one that a killed process left is told from a
-        living one's, and from git's own, which is never touched.
+        Memfs's own processes wait for one another by the `flock` of the git folder. So whoever has that and meets a
+        lock that says that it is memfs's takes it over: who made it is dead. Git's own is never touched.
         """
-        lock = self.folder / "index.lock"
-        mine = self.folder / f"{_COPY}{os.urandom(4).hex()}.lock"
-        deadline = time.monotonic() + LOCK_SECONDS
+        lock, deadline = self.folder / "index.lock", time.monotonic() + seconds
         try:
-            with mine.open("xb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.write(_OURS)
-                file.flush()
-                while not _linked(mine, lock):
-                    if not _cleared(lock) and time.monotonic() > deadline:
-                        raise Busy(
-                            f"Another git command is at work in {self.top} ({lock} exists); nothing was changed. Try "
-                            "again when it is done; if none is running, one died, and the file can be removed."
-                        )
-                    time.sleep(0.02)
+            with locked(self.folder, seconds):
                 try:
+                    while not _taken(lock):
+                        if time.monotonic() > deadline:
+                            raise Busy(
+                                f"Another git command is at work in {self.top} ({lock} exists); nothing was changed. "
+                                "Try again when it is done; if none is running, one died, and the file can be removed."
+                            )
+                        time.sleep(0.02)
+                    for left in self.folder.glob(f"{_COPY}*"):  # of a process that died
+                        left.unlink(missing_ok=True)
                     yield
                 finally:
-                    lock.unlink(missing_ok=True)
+                    if _is_ours(lock):
+                        lock.unlink()
+                    _flush(self.folder)
         except OSError as error:
-            raise StorageFailed.of(error, lock, "lock the index by") from error
-        finally:
-            mine.unlink(missing_ok=True)
+            raise StorageFailed.of(error, self.folder / "index", "write") from error
 
 
-def _linked(mine: Path, lock: Path) -> bool:
-    """Return whether the whole file *mine* is now called *lock* as well, which nobody else had."""
+def _taken(lock: Path) -> bool:
+    """Return whether *lock* is memfs's now; the caller keeps its other processes away."""
     try:
-        lock.hardlink_to(mine)
+        lock.symlink_to(_OURS)
     except FileExistsError:
-        return False
+        return _is_ours(lock)
     return True
 
 
-def _cleared(lock: Path) -> bool:
-    """Return whether *lock* was left by a process of memfs's that died, and has been removed."""
+def _is_ours(lock: Path) -> bool:
+    with suppress(OSError):
+        return str(lock.readlink()) == _OURS
+    return False
+
+
+def _flush(folder: Path) -> None:
+    """Have what was renamed in *folder*, and before that elsewhere on its disk, survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY)
     try:
-        with lock.open("rb") as file:
-            if file.read(len(_OURS)) != _OURS:
-                return False
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            lock.unlink()
-    except (BlockingIOError, FileNotFoundError):
-        return False
-    return True
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:
+    """Return *changes* in an order in which a file may take the place of a folder, and a folder that of a file."""
+    return sorted(changes.items(), key=lambda change: change[1] is not None)
+
+
+def _folders(paths: Iterable[str]) -> set[PurePosixPath]:
+    """Return every folder, up to the top, that one of *paths* lies in."""
+    return {folder for parent in {PurePosixPath(path).parent for path in paths} for folder in (parent, *parent.parents)}
+
+
+def _literally(path: str) -> str:
+    """Return *path* as git takes it for nothing else, whatever its characters are."""
+    return f":(literal){path}"
+
+
+def _below(folder: str) -> list[str]:
+    """Return what limits a git command to *folder*; nothing where that is the top."""
+    return [_literally(folder)] if folder else []
 
 
 def _may_be_git(place: Path) -> bool:

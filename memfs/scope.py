@@ -215,8 +215,10 @@ def _is_ours(store: Path) -> bool:
 
 
 def project_of(cwd: Path) -> Path:
-    """Return the folder that a new project's memory belongs to: the git top level of *cwd*, or *cwd* itself."""
+    """Return the folder that a project's memory belongs to: *cwd* if it is there, its git top level, or *cwd*."""
     here = Path(os.path.realpath(cwd))
+    if (here / FOLDER).is_dir() and not (here / FOLDER).is_symlink():
+        return here
     return next((folder for folder in (here, *here.parents) if os.path.exists(folder / ".git")), here)
 
 

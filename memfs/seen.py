@@ -21,6 +21,8 @@ from memfs.changes import pack
 
 SEAL = "seal.json"
 LOG = ".seen"
+LEARNED = ".learned"
+"""Ends the names of files beside the logs that the seal says nothing of; see `index.learned`."""
 CONTENTS = "meta.json"
 """Tantivy's table of contents, replaced at each commit."""
 COMPACT_BYTES = 1 << 16
@@ -169,7 +171,7 @@ class Seen:
         stamps = {}
         with os.scandir(self.folder) as entries:
             for entry in entries:
-                if entry.name[0] != "." and not entry.name.endswith((".json", ".new", ".lock")):
+                if entry.name[0] != "." and not entry.name.endswith((".json", ".new", ".lock", LEARNED)):
                     about = entry.stat()
                     stamps[entry.name] = [about.st_size, about.st_mtime_ns]
         return stamps

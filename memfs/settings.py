@@ -175,6 +175,19 @@ def refuse_unknown_group(config: Config, name: str) -> None:
         raise Invalid(f"There is no group {name!r}.{meant(name, config.groups, 'groups')}")
 
 
+def set_remote(config: Config, whose: str, remote: str) -> None:
+    """Note where memories are synced with; *whose* is a key of `Config.remotes`.
+
+    Raises:
+        BadConfig, StorageFailed: As for `set_value`.
+    """
+    with _edited(config) as document:
+        group = whose.removeprefix("group:")
+        workspace = Path(whose) if whose and group == whose else None
+        parts = _parts(document, workspace) if group == whose else ["groups", group]
+        _table(config, document, parts)["remote"] = remote
+
+
 # ---- channels
 
 

@@ -18,6 +18,7 @@ from memfs.config import folder_of
 from memfs.errors import Invalid
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
+from memfs.network import without_credentials
 from memfs.projects import Project
 from memfs.store import Store
 from memfs.workspace import Workspace
@@ -37,6 +38,7 @@ class Group(NamedTuple):
     Attributes:
         shares: Its members see each other's workspace memories.
         memories: Files in its own store; None when they cannot be counted.
+        remote: What its own store is synced with, without credentials; empty when nothing.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Group(NamedTuple):
     shares: bool
     store: Store
     memories: int | None
+    remote: str
 
 
 class Subscription(NamedTuple):
@@ -96,7 +99,8 @@ def group(here: Workspace, name: str) -> Group:
     folders = [Path(each) for each in config.groups[name]]
     members = tuple(Member(each, each.is_dir(), each == here.view.workspace) for each in folders)
     store = scope.group_store(config, name)
-    return Group(name, members, name in config.sharing, store, _count(store))
+    remote = without_credentials(config.remotes.get(f"group:{name}", ""))
+    return Group(name, members, name in config.sharing, store, _count(store), remote)
 
 
 def join(here: Workspace, name: str, folder: Path | None = None) -> Told:

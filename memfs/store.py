@@ -370,6 +370,14 @@ class Store:
             flock(folder, seconds, f"{self.root} is being written by another process; try again in a moment.")
             yield
 
+    def takes(self, path: str) -> bool:
+        """Return whether *path* can be that of a memory here."""
+        try:
+            self._split(path)
+        except (OutsideStore, Invalid):
+            return False
+        return True
+
     def _split(self, path: str) -> tuple[tuple[str, ...], str]:
         """Return the folders and the name of *path*, or refuse what is no memory's path below the root."""
         parts = path.split("/")

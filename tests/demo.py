@@ -44,6 +44,15 @@ class Story:
             print(f"      {line.replace(str(folder.parent), '~')}")
         return done.stdout
 
+    def git(self, folder: Path, *words: str) -> str:
+        """Return what git prints in *folder*, without showing it."""
+        who = {"GIT_AUTHOR_NAME": "You", "GIT_AUTHOR_EMAIL": "you@example.com"}
+        who |= {"GIT_COMMITTER_NAME": "You", "GIT_COMMITTER_EMAIL": "you@example.com"}
+        command = ["git", *words]
+        return subprocess.run(
+            command, cwd=folder, env=self.env | who, capture_output=True, text=True, check=True
+        ).stdout
+
     def ask(self, folder: Path, *words: str) -> dict[str, list[dict[str, str]]]:
         """Return what memfs answers as JSON, without showing it."""
         command = [sys.executable, "-m", "memfs", *words, "--json"]
@@ -179,6 +188,40 @@ def tell_of_sharing(story: Story, shop: Path, blog: Path) -> None:
     story.holds("the hit names its project", true=across[0]["scope"] == "project:shop")
 
 
+def tell_of_machines(story: Story, shop: Path) -> None:
+    """Tell how a second machine has the same shared memories, and keeps what both of them changed."""
+    story.chapter("9. The same memories on a second machine, through a repository of yours")
+    remote, laptop = shop.parent / "memories.git", Story(shop.parent / "laptop")
+    work = shop.parent / "laptop" / "work"
+    work.mkdir(parents=True)
+    story.git(shop.parent, "init", "--quiet", "--bare", str(remote))
+    story.memfs(shop, "sync", "--remote", str(remote))
+    laptop.memfs(work, "--mode", "global", "sync", "--remote", str(remote))
+    laptop.memfs(work, "--mode", "global", "tag", "Database of any project", "fromlaptop")
+    file = file_of(story, shop, "Database of any project")
+    file.write_text(file.read_text().rstrip("\n") + "\n\nBackups run at night.\n")
+    print(f"  (meanwhile an editor adds “Backups run at night.” to {file.name} here)")
+    for teller, place in ((laptop, work), (story, shop), (laptop, work)):
+        teller.memfs(place, "--mode", "global", "sync")
+    there = file_of(laptop, work, "Database of any project").read_bytes()
+    both = b"fromlaptop" in there and b"Backups run at night." in there
+    story.holds("both changes are on both machines", true=both and there == file.read_bytes())
+
+
+def tell_of_commits(story: Story, shop: Path) -> None:
+    """Tell how a project's memories are committed beside work that is staged."""
+    story.chapter("11. A project's memories travel with its repository, beside your own work")
+    story.git(shop, "init", "--quiet", "--initial-branch=main")
+    (shop / "cart.py").write_text("# half done\n")
+    story.git(shop, "add", "cart.py")
+    print("  shop$ git add cart.py")
+    story.memfs(shop, "commit")
+    staged = story.git(shop, "diff", "--cached", "--name-only")
+    committed = story.git(shop, "show", "--name-only", "--format=", "HEAD").split()
+    story.holds("your staged file is still staged, and only that", true=staged == "cart.py\n")
+    story.holds("the commit has memories alone", true=all(name.startswith(".memory/") for name in committed))
+
+
 def tell(home: Path) -> None:
     """Tell the whole story in folders below *home*."""
     story = Story(home)
@@ -229,7 +272,9 @@ def tell(home: Path) -> None:
 
     tell_of_sharing(story, shop, blog)
 
-    story.chapter("9. memfs's own decisions are memories too")
+    tell_of_machines(story, shop)
+
+    story.chapter("10. memfs's own decisions are memories too")
     copy = home / "memfs"
     copy.mkdir()
     (copy / ".memory").mkdir()
@@ -238,6 +283,8 @@ def tell(home: Path) -> None:
     story.memfs(copy, "search", "why is there no lock file", "-n", "2")
     found = titles(story, copy, "lock", "file")
     story.holds("this project's own memory answers", true=bool(found))
+
+    tell_of_commits(story, shop)
     print("\nThat is all: files, found at once. `memfs --help` tells the rest.")
 
 

@@ -31,12 +31,16 @@ LAYERS = (
     ("memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
     ("memfs.trust", "memfs.settings", "memfs.repository"),
     ("memfs.projects",),
-    ("memfs.committing",),
+    ("memfs.committing", "memfs.commits", "memfs.uniting", "memfs.network"),
     ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index"),
     ("memfs.answers", "memfs.extras"),
+    ("memfs.history", "memfs.former", "memfs.shelf"),
+    ("memfs.comparing",),
     ("memfs.workspace",),
     ("memfs.watch", "memfs.doctor", "memfs.feed", "memfs.heard", "memfs.sessions", "memfs.sharing", "memfs.looking"),
-    ("memfs.brief",),
+    ("memfs.past", "memfs.learned"),
+    ("memfs.syncing", "memfs.resolving"),
+    ("memfs.brief", "memfs.publishing", "memfs.exporting"),
     ("memfs.faces",),
     ("memfs.__main__",),
 )
@@ -47,6 +51,7 @@ SIDEWAYS = {("memfs.header", "memfs.untyped")}
 
 INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.index": (
+        ("memfs.index.learned",),
         ("memfs.index.document", "memfs.index.question", "memfs.index.record"),
         ("memfs.index.folder",),
         ("memfs.index.asking",),
@@ -87,6 +92,8 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
             "memfs.faces.cli.watch",
             "memfs.faces.cli.hook",
             "memfs.faces.cli.git",
+            "memfs.faces.cli.team",
+            "memfs.faces.cli.past",
         ),
         ("memfs.faces.cli",),
     ),
@@ -128,6 +135,7 @@ BROAD = {
     ("memfs.faces.mcp.news", "run"): "what one client did must not keep the news from the others",
     ("memfs.faces.mcp.desk", "guarded"): "the outermost line of a face, beyond which a server would end",
     ("memfs.index.folder", "tantivy_calls"): "a panic of Rust derives from BaseException",
+    ("memfs.repository", "_index_with"): "puts the index back, and raises on",
     ("memfs.store", "_temporary"): "removes its temporary file, and raises on",
     ("memfs.watch", "_tell"): "whoever is told may fail, the watcher's thread goes on",
     ("memfs.workspace.edits", "announced"): "takes the announcement back, and raises on",

@@ -150,8 +150,8 @@ def test_after_a_kill_each_memory_is_its_last_answered_version_or_the_next(world
             there = whole(workspace.get(memory_id).file.raw)
             assert there in (version, version + 1)
             versions[memory_id] = there
-            for store, entry in workspace.versions(memory_id):
-                assert whole(workspace.journal.content(store, entry)) <= there
+            for past in workspace.history(memory_id).versions:
+                assert whole(past.raw) <= there
         assert workspace.list(limit=1).total == 20
 
 
@@ -438,7 +438,7 @@ for refused in (
 same = saved.path.read_bytes() == saved.file.raw
 another = workspace.save("another").entry.path.exists()
 (Path(sys.argv[2]) / "ballast").unlink()
-left = [version.verb for _, version in workspace.versions(saved.memory.id)]
+left = [version.kept.verb for version in workspace.history(saved.memory.id).versions if version.kept]
 workspace.update(saved.memory.id, {}, "two")
 print(json.dumps([codes, same, another, left, workspace.get(saved.memory.id).memory.body]))
 """
@@ -463,7 +463,7 @@ try:
 except StorageFailed as error:
     print(error.code, error)
 print([path.name for path in saved.store.root.iterdir()] == [saved.memory.path])
-print(saved.path.read_bytes() == saved.file.raw, len(workspace.versions(saved.memory.id)))
+print(saved.path.read_bytes() == saved.file.raw, len(workspace.history(saved.memory.id).versions) - 1)
 print(len(workspace.search("lighthouse").hits))
 """
 

@@ -54,7 +54,7 @@ def test_history_is_of_ones_own_stores(world: World, shared: tuple[Workspace, Wo
 
     for reference in (gone.id, "Gone", said.id, "Shown"):
         with pytest.raises(NotFound):
-            hearer.versions(reference)
+            hearer.history(reference)
         with pytest.raises(MemfsError):
             hearer.restore(reference)
     with pytest.raises(NotFound):

@@ -87,7 +87,7 @@ def test_no_name_leads_out_of_the_store(world: World, cloned: Path, name: str) -
         lambda: here.move(name, "global"),
         lambda: here.forget(name),
         lambda: here.restore(name),
-        lambda: here.versions(name),
+        lambda: here.history(name),
     )
     for verb in verbs:
         with pytest.raises((NotFound, OutsideStore, Invalid)) as refused:

@@ -29,6 +29,8 @@ ABSENT = object()
 ULID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 MILLISECONDS = re.compile(r"1[7-9]\d{11}|[2-9]\d{12}")
 """A time from 2023 on, as recall writes it."""
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+"""A time as recall's versions have it."""
 SHARE = re.compile(r"0|0?\.\d+|1(\.0)?")
 """What a similarity looks like: between 0 and 1."""
 
@@ -323,6 +325,58 @@ EVERYWHERE: tuple[Step, ...] = (
     ),
     Step("update_memory", {"memory_id": "{plain}", "tags": []}, {"success": True}),
     Step("get_memory", {"memory_id": "{plain}"}, {"tags": [], "summary": "Zebras"}),
+    # ---- what a memory was
+    Step(
+        "get_memory_history",
+        {"memory_id": "{plain}", "limit": 1},
+        {
+            "success": True,
+            "memory_id": "{plain}",
+            "versions": [
+                {
+                    "version_id": "now",
+                    "memory_id": "{plain}",
+                    "content": "Zebras sleep standing, in herds.",
+                    "context_type": "insight",
+                    "importance": 6,
+                    "tags": [],
+                    "summary": "Zebras",
+                    "created_at": MOMENT,
+                    "created_by": "user",
+                    "change_reason": re.compile("update by session .*"),
+                }
+            ],
+            "total_versions": 1,
+            "oldest_version": MOMENT,
+            "newest_version": MOMENT,
+        },
+    ),
+    Step("get_memory_history", {"memory_id": "{plain}", "limit": 101}, "limit must be at most 100, not 101."),
+    Step("get_memory_history", {"memory_id": "nosuchid"}, "Memory nosuchid not found"),
+    Step(
+        "rollback_memory",
+        {"memory_id": "{plain}", "version_id": "now"},
+        {
+            "success": True,
+            "memory": {
+                "id": "{plain}",
+                "content": "Zebras sleep standing, in herds.",
+                "context_type": "insight",
+                "importance": 6,
+                "tags": [],
+                "summary": "Zebras",
+                "category": "zoo",
+            },
+            "rolled_back_to": "now",
+            "preserve_relationships": True,
+            "message": "Successfully rolled back memory to version now",
+        },
+    ),
+    Step(
+        "rollback_memory",
+        {"memory_id": "nosuchid", "version_id": "now", "preserve_relationships": False},
+        "Failed to rollback memory: Memory not found: nosuchid",
+    ),
     Step("update_memory", {"memory_id": "nosuchid", "content": "x"}, "Memory nosuchid not found"),
     Step("delete_memory", {"memory_id": "nosuchid"}, "Memory nosuchid not found"),
     Step("get_memory", {"memory_id": "nosuchid"}, "Memory nosuchid not found"),

@@ -177,7 +177,7 @@ def test_every_tool_says_what_it_does_to_memories(listing: Json) -> None:
     hints = {tool["name"]: assumed | tool["annotations"] for tool in listing["tools/list"]["tools"]}
     reading = {
         "search_memories", "search_all_projects", "get_memory", "list_memories", "memory_status",
-        "memory_changes",
+        "memory_changes", "get_memory_history",
         "recall_relevant_context", "auto_session_start", "get_time_window_context",
     }  # fmt: skip
 
@@ -189,6 +189,7 @@ def test_every_tool_says_what_it_does_to_memories(listing: Json) -> None:
         "move_memory",
         "convert_to_global",
         "convert_to_workspace",
+        "rollback_memory",
     }
     assert not any(each["openWorldHint"] for each in hints.values())
 

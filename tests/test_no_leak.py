@@ -202,7 +202,7 @@ def looks(here: Workspace, store: Kept) -> Iterator[tuple[str, Ask]]:
         yield f"list {scope}", partial(here.list, filters=Filters(scopes=(scope,), expired=True), limit=100)
     for name in names(store):
         yield f"get {name}", partial(here.get, name)
-        yield f"versions {name}", partial(here.versions, name)
+        yield f"history {name}", partial(here.history, name)
     for field in FIELDS:
         yield f"values {field}", partial(here.values, field)
     yield "status", lambda: render.to_json(render.status_json(here.status()))
@@ -337,7 +337,7 @@ def test_a_forgotten_memory_comes_back_only_where_it_was(made: Setting) -> None:
             with pytest.raises(NotFound):
                 here.restore(name)
             with pytest.raises(NotFound):
-                here.versions(name)
+                here.history(name)
     assert made.world.open(made.stores["two"].root.parent).restore("forgottentwo").entry.memory.id == "forgottentwo"
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from memfs import comparing
 from memfs import doctor
 from memfs.errors import MemfsError
 from memfs.faces import render
+from memfs.faces import render_git
 from memfs.faces.cli import COMMANDS
+from memfs.history import History
 from memfs.query import Filters
 from memfs.workspace import Workspace
 from tests.commands import memfs
@@ -25,6 +28,8 @@ Json = dict[str, Any]
 ULID = re.compile(rb"[0-9A-HJKMNP-TV-Z]{26}")
 MADE = re.compile(r"-[0-9a-z]{6}\.md")
 """The random part of a new file's name."""
+KEPT = re.compile(rb"\d{17}-[0-9a-f]{6}")
+"""What the undo journal calls a version."""
 TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -65,7 +70,7 @@ def same(world: World, value: Any) -> Any:  # noqa: ANN401  (JSON)
         return [same(world, each) for each in value]
     if not isinstance(value, str):
         return value
-    text = ULID.sub(b"ULID", value.replace(str(world.root), "ROOT").encode())
+    text = KEPT.sub(b"KEPT", ULID.sub(b"ULID", value.replace(str(world.root), "ROOT").encode()))
     return (
         "DIGEST" if re.fullmatch(rb"[0-9a-f]{64}", text) else MADE.sub("-random.md", TIME.sub(b"TIME", text).decode())
     )
@@ -90,10 +95,10 @@ def restored(here: Workspace) -> Json:
     return render.done_json(here.restore("abc"))
 
 
-def listed_versions(here: Workspace) -> Json:
-    """List the versions of a memory that is changed right before."""
+def changed(here: Workspace) -> History:
+    """Tell what a memory was that is changed right before."""
     here.update("abc", {"title": "x"})
-    return {"versions": [render.version_json(entry) for _, entry in here.versions("abc")]}
+    return here.history("abc")
 
 
 def tagged(here: Workspace) -> Json:
@@ -142,7 +147,22 @@ VERBS: dict[str, tuple[tuple[tuple[str, ...], ...], Callable[[Workspace], Json]]
     ),
     "forget": ((("forget", "abc"),), lambda here: render.done_json(here.forget("abc"))),
     "restore": ((("forget", "abc"), ("restore", "abc")), restored),
-    "versions": ((("update", "abc", "--title", "x"), ("restore", "abc", "--list")), listed_versions),
+    "history": (
+        (("update", "abc", "--title", "x"), ("history", "abc")),
+        lambda here: render_git.history_json(changed(here)),
+    ),
+    "versions": (
+        (("update", "abc", "--title", "x"), ("restore", "abc", "--list")),
+        lambda here: render_git.history_json(changed(here)),
+    ),
+    "diff": (
+        (("update", "abc", "--title", "x"), ("diff", "abc")),
+        lambda here: render_git.difference_json(told := changed(here), comparing.difference(told)),
+    ),
+    "blame": (
+        (("update", "abc", "--title", "x"), ("blame", "abc")),
+        lambda here: render_git.blame_json(told := changed(here), comparing.blame(told)),
+    ),
     "undo": ((("update", "abc", "--title", "x"), ("undo",)), undone),
     "status": ((("status",),), lambda here: render.status_json(here.status())),
     "reindex": (
@@ -224,5 +244,5 @@ def test_every_command_that_is_a_verb_has_its_pair() -> None:
 
     assert set(COMMANDS) - paired == {
         "edit", "setup", "trust", "untrust", "config", "path", "completion", "serve", "watch", "hook", "why",
-        "group", "channel", "projects",
+        "group", "channel", "projects", "commit", "sync", "resolve", "merge-driver", "publish", "export",
     }  # fmt: skip

@@ -77,7 +77,7 @@ def test_a_group_is_made_filled_shared_and_deleted(three: World) -> None:
     assert str(three.home / "groups/shop") in gone.out
     assert Path(note["path"]).exists()
     assert seen(three, "api", "lighthouse") == [("workspace", "In api")]
-    assert "1 memories from before" in memfs(three, "group", "create", "shop", folder=api).out
+    assert "1 memory from before" in memfs(three, "group", "create", "shop", folder=api).out
 
 
 def test_the_list_of_groups_says_who_is_there(three: World) -> None:
@@ -102,6 +102,7 @@ def test_the_list_of_groups_says_who_is_there(three: World) -> None:
             ],
             "path": str(three.home / "groups/shop"),
             "count": 1,
+            "remote": None,
         }
     ]
     shown = memfs(three, "group", folder=api).out

@@ -18,6 +18,7 @@ from memfs.errors import Conflict
 from memfs.errors import NotFound
 from memfs.errors import StorageFailed
 from memfs.errors import Unwritable
+from memfs.history import NoVersion
 from memfs.store import Store
 from memfs.undo import DAYS
 from memfs.undo import VERSIONS
@@ -393,14 +394,15 @@ def test_restore_brings_any_version_back_and_keeps_the_present_one(world: World)
     saved = workspace.save("one", {"title": "T"}).entry
     for body in ("two", "three"):
         workspace.update(saved.memory.id, {}, body)
-    first = workspace.versions(saved.memory.id)[-1][1]
+    first = workspace.history(saved.memory.id).versions[-1]
 
-    entry = workspace.restore(saved.memory.id, first.version[:18]).entry
+    entry = workspace.restore(saved.memory.id, first.name[:18]).entry
 
     assert entry.file.raw == saved.file.raw
-    assert [version.verb for _, version in workspace.versions(saved.memory.id)] == ["restore", "update", "update"]
-    kept = [workspace.journal.content(store, version) for store, version in workspace.versions(saved.memory.id)]
-    assert [raw.split()[-1] for raw in kept] == [b"three", b"two", b"one"]
+    versions = workspace.history(saved.memory.id).versions
+    assert [version.kept and version.kept.verb for version in versions] == [None, "restore", "update", "update"]
+    assert [version.made and version.made.verb for version in versions] == ["restore", "update", "update", "save"]
+    assert [version.raw.split()[-1] for version in versions] == [b"one", b"three", b"two", b"one"]
 
 
 def test_restoring_twice_gives_back_what_the_first_replaced(world: World) -> None:
@@ -427,8 +429,7 @@ def test_restore_keeps_an_edit_that_was_made_since(world: World) -> None:
     workspace.restore(saved.memory.id)
 
     assert saved.path.read_bytes() == saved.file.raw
-    store, newest = workspace.versions(saved.memory.id)[0]
-    assert workspace.journal.content(store, newest) == edited
+    assert workspace.history(saved.memory.id).versions[1].raw == edited
 
 
 def test_restoring_a_forgotten_memory_twice_makes_one_file(world: World) -> None:
@@ -468,8 +469,8 @@ def test_an_unknown_memory_or_version_is_not_found(world: World) -> None:
     with pytest.raises(NotFound, match="nothing to bring back"):
         workspace.restore(saved.memory.id)
     workspace.update(saved.memory.id, {}, "two")
-    [(_, version)] = workspace.versions(saved.memory.id)
-    with pytest.raises(NotFound, match=version.version):
+    _, version = workspace.history(saved.memory.id).versions
+    with pytest.raises(NoVersion, match=version.name):
         workspace.restore(saved.memory.id, "9999")
 
 
@@ -553,7 +554,7 @@ def test_losing_the_journal_loses_no_memory(world: World) -> None:
     shutil.rmtree(world.state)
 
     assert world.open().get(saved.memory.id).memory.body == "two"
-    assert workspace.versions(saved.memory.id) == []
+    assert len(workspace.history(saved.memory.id).versions) == 1
     with pytest.raises(NotFound):
         workspace.undo()
 
@@ -569,4 +570,4 @@ def test_a_failed_change_is_not_in_the_journal(world: World) -> None:
     with pytest.raises(Unwritable):
         workspace.forget(saved.memory.id)
 
-    assert workspace.versions(saved.memory.id) == []
+    assert len(workspace.history(saved.memory.id).versions) == 1

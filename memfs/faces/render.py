@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from memfs.answers import Flaw
     from memfs.answers import Hit
     from memfs.answers import Listing
+    from memfs.answers import Moment
     from memfs.answers import Results
     from memfs.answers import Status
     from memfs.committing import Standing
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from memfs.heard import Shown
     from memfs.index import Snippet
     from memfs.store import Store
-    from memfs.undo import Entry as Version
 
 Json = dict[str, Any]
 """An object for programs."""
@@ -78,6 +78,8 @@ def entry_json(entry: Entry, *, body: bool = False) -> Json:
         "digest": entry.file.digest,
     }
     optional: Json = {
+        "author": entry.author,
+        "at": entry.at and moment_json(entry.at),
         "category": memory.category,
         "channels": list(memory.channels),
         "summary": memory.summary,
@@ -93,6 +95,11 @@ def entry_json(entry: Entry, *, body: bool = False) -> Json:
         optional["cues"] = list(memory.cues)
     shown |= {key: value for key, value in optional.items() if value}
     return shown | ({"body": memory.body} if body else {})
+
+
+def moment_json(moment: Moment) -> Json:
+    """Return a commit as an object: its name, and when it was made."""
+    return {"commit": moment.commit, "time": format_time(moment.time)}
 
 
 def done_json(done: Done) -> Json:
@@ -113,7 +120,8 @@ def hit_json(hit: Hit) -> Json:
 def results_json(results: Results) -> Json:
     """Return a search's answer as an object."""
     hits = [hit_json(hit) for hit in results.hits]
-    return {"query": results.query, "mode": results.mode, "hits": hits, "notes": list(results.notes)}
+    shown = {"query": results.query, "mode": results.mode, "hits": hits, "notes": list(results.notes)}
+    return shown | ({"at": moment_json(results.at)} if results.at else {})
 
 
 def listing_json(listing: Listing) -> Json:
@@ -123,7 +131,7 @@ def listing_json(listing: Listing) -> Json:
         "total": listing.total,
         "next_offset": listing.next_offset,
         "notes": list(listing.notes),
-    }
+    } | ({"at": moment_json(listing.at)} if listing.at else {})
 
 
 def status_json(status: Status) -> Json:
@@ -208,14 +216,6 @@ def event_json(event: Happening) -> Json:
     return shown
 
 
-def version_json(version: Version) -> Json:
-    """Return an entry of the undo journal as an object."""
-    return {"version": version.version, "verb": version.verb, "id": version.memory_id, "title": version.title} | {
-        "path": f"{version.root}/{version.path}",
-        "at": version.at,
-    }
-
-
 def error_json(error: MemfsError) -> Json:
     """Return an error as an object: its code, its sentence, and what it knows beside."""
     known: Json = {"code": error.code, "message": str(error)}
@@ -255,15 +255,31 @@ def entry_lines(entry: Entry, now: datetime, *, number: str = "", score: float |
         first.append((f"  {score:.2f}", DIM))
     yield first
     facts = [inert_line(entry.store.scope), inert_line(memory.type)]
-    facts += [f"importance {memory.importance}", age(entry.created, now)]
+    facts += [f"importance {memory.importance}", *_ages(entry, now)]
     facts += [" ".join(f"#{inert_line(tag)}" for tag in memory.tags)] if memory.tags else []
     facts += [" ".join(f"@{inert_line(channel)}" for channel in memory.channels)] if memory.channels else []
     facts += ["pinned"] if memory.pinned else []
     indent = " " * len(number)
     line: Line = [(f"{indent}{' · '.join(facts)}", DIM)]
+    if entry.at:
+        line.append((f" · {_place(entry.at)}", WARN))
     if not entry.trusted:
         line.append((" · untrusted", WARN))
     yield [*line, (f" · {memory.id}", DIM)]
+
+
+def _ages(entry: Entry, now: datetime) -> list[str]:
+    """Return how long ago a memory was learned, and, if that is known, who changed it last, and how long ago."""
+    learned, changed = age(entry.created, now), age(entry.updated, now)
+    if not entry.author:
+        return [learned]
+    last = f"{inert_line(entry.author)}, {changed}"
+    return [last] if learned == changed else [learned, last]
+
+
+def _place(moment: Moment) -> str:
+    """Return a commit in a few words."""
+    return f"@ {moment.commit[:10]}, {moment.time:%Y-%m-%d}"
 
 
 def results_lines(results: Results, now: datetime) -> Iterator[Line]:
@@ -319,7 +335,7 @@ def done_lines(done: Done) -> Iterator[Line]:
 def get_lines(entry: Entry, now: datetime) -> Iterator[Line]:
     """Yield a whole memory: what it is, where it lies, its text."""
     yield from entry_lines(entry, now)
-    yield [(inert(str(entry.path)), DIM)]
+    yield [(f"{inert(str(entry.path))}{f' {_place(entry.at)}' if entry.at else ''}", DIM)]
     for problem in entry.memory.problems:
         yield [(f"line {problem.line}: {problem.reason}", WARN)]
     yield []
@@ -402,7 +418,7 @@ def report_lines(report: Report) -> Iterator[Line]:
     """Yield what the doctor found and mended."""
     for finding in report.findings:
         where = f"{finding.paths[0]}:{finding.line}" if finding.line else "  ".join(str(path) for path in finding.paths)
-        yield [(finding.kind, BAD if finding.serious else WARN), (f"  {inert(where)}" if where else "", "")]
+        yield [(finding.kind, BAD if finding.serious else WARN), (f"  {inert_line(where)}" if where else "", "")]
         yield [(f"  {inert_line(finding.sentence)}", "")]
         if finding.fixed:
             yield [(f"  mended: {inert_line(finding.fixed)}", GOOD)]
@@ -458,13 +474,6 @@ def shown_lines(shown: Sequence[Shown], now: datetime) -> Iterator[Line]:
                (f"session {inert_line(each.session)}", DIM)]  # fmt: skip
     if len(shown) > 1:
         yield [(f"{len(shown)} times, about {sum(each.tokens for each in shown):,} tokens.", DIM)]
-
-
-def version_lines(versions: Sequence[Version]) -> Iterator[Line]:
-    """Yield the versions that the undo journal holds of a memory, newest first."""
-    for version in versions:
-        when = datetime.fromtimestamp(version.at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        yield [(version.version, BOLD), (f"  before {version.verb} at {when}  {inert_line(version.title)}", "")]
 
 
 def note_lines(notes: Sequence[str]) -> Iterator[Line]:

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,9 @@ from memfs.index.asking import Snippet as Snippet
 from memfs.index.document import document
 from memfs.index.folder import IndexBroken as IndexBroken
 from memfs.index.folder import IndexFolder
+from memfs.index.learned import EMPTY
+from memfs.index.learned import Learned as Learned
+from memfs.index.learned import Table as Table
 from memfs.index.record import MANY
 from memfs.index.record import MOST
 from memfs.index.record import Change as Change
@@ -40,12 +44,16 @@ from memfs.index.record import News
 from memfs.index.record import Record
 from memfs.index.record import Told as Told
 from memfs.index.record import told
+from memfs.memory import Memory
 from memfs.memory import derived_id
 from memfs.memory import parse
 from memfs.memory import unreadable
 from memfs.seen import SMALL
+from memfs.store import File
 from memfs.store import Store
 
+DATED_AT_ONCE = 2_000
+"""Documents that are made anew in one commit when git was asked: who saves meanwhile waits for no more of them."""
 _UNWRITABLE = ("No space", "Read-only", "Permission denied", "File too large", "Quota")
 
 
@@ -298,24 +306,102 @@ class Index(Asking):
         own: bool,
     ) -> Stamp:
         """Add the file *path* as it is now, and what it says to *said*; returns the stamp under which it was seen."""
-        digest = ""
         try:
             file = store.read(path)
         except MemfsError as error:
             if store.stamp(path) == GONE:
                 return GONE
+            file = File(path, b"", stamp, "")
             memory = unreadable(path, str(error))
         else:
-            memory, digest = parse(file.raw, path), file.digest
+            memory = parse(file.raw, path)
             stamp = file.stamp if own else file.stamp.settled(time.time_ns(), zlib.crc32(file.raw))
-        try:
-            made = Document.from_dict(document(store.key, memory, stamp, digest), self._schema)
-        except (ValueError, OverflowError):
-            memory = unreadable(path, "it holds something that cannot be indexed")
-            made = Document.from_dict(document(store.key, memory, stamp, digest), self._schema)
+        made, memory = self._document(store, memory, file)
         writer.add_document(made)
-        said[path] = told(memory.id, memory.title, digest, memory.channels, memory.session)
+        said[path] = told(memory.id, memory.title, file.digest, memory.channels, memory.session)
         return stamp
+
+    def _document(self, store: Store, memory: Memory, file: File) -> tuple[Document, Memory]:
+        """Return the document for *memory*, which *file* says, and what it is of: not all can be indexed."""
+        learned = self.learned(store).find(file.path)
+        about = (file.stamp, file.digest, learned and learned.of(file.raw))
+        try:
+            return Document.from_dict(document(store.key, memory, *about), self._schema), memory
+        except (ValueError, OverflowError):
+            memory = unreadable(file.path, "it holds something that cannot be indexed")
+            return Document.from_dict(document(store.key, memory, *about), self._schema), memory
+
+    # ---- what git says
+
+    def learned(self, store: Store) -> Table:
+        """Return what git said of the files of *store* when it was asked last."""
+        return EMPTY if self.note else self._folder.learned.of(store.key)
+
+    def learn(
+        self,
+        store: Store,
+        said: Mapping[str, Learned],
+        ground: str,
+        *,
+        wait: float = 5.0,
+        pause: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Keep what git *said* of the files of *store*, and date by it the documents of those that say no dates.
+
+        Where the index's folder cannot be written nothing is kept.
+
+        Args:
+            store: Whose files.
+            said: By path, of every file that git has.
+            ground: What it was learned of, for `Table.ground`.
+            wait: How long to wait for another process that writes the index.
+            pause: Called before each commit, of which there may be many.
+
+        Raises:
+            Busy: Somebody else wrote it all the time.
+        """
+        try:
+            self._folder.open()
+            before = self.learned(store)
+            known = before.find if before.ground else EMPTY.find
+            news = [path for path in self.seen(store) if known(path) != said.get(path)]
+            if news:  # from here on whatever is brought in goes by it, and should we die, all is dated once more
+                self._keep(store, said, "", wait)
+            for start in range(0, len(news), DATED_AT_ONCE):
+                pause()
+                with self._folder.locked(wait):
+                    self._date(store, news[start : start + DATED_AT_ONCE])
+            self._keep(store, said, ground, wait)
+        except (OSError, IndexBroken) as error:
+            self._give_up(error)
+
+    def _keep(self, store: Store, said: Mapping[str, Learned], ground: str, wait: float) -> None:
+        with self._folder.locked(wait):
+            if not self.note:
+                self._folder.learned.put(store.key, ground, said)
+
+    def _date(self, store: Store, paths: Sequence[str]) -> None:
+        """Make the documents of those of *paths* anew that are as the index has seen them, and say no dates."""
+        seen = self.seen(store)
+        made = {path: self._undated(store, path, seen[path]) for path in paths if path in seen}
+        with self._folder.writer(store.key, len(made)) as writer:
+            for path, each in made.items():
+                if each is not None:
+                    writer.delete_documents_by_term("key", f"{store.key}:{path}")
+                    writer.add_document(each)
+        if not self.note:
+            self._folder.seen.seal()
+        self._folder.reload()
+
+    def _undated(self, store: Store, path: str, stamp: Stamp) -> Document | None:
+        """Return the document of the file *path*; None if it says when it was written, or is not as it was seen."""
+        with suppress(MemfsError):
+            file = store.read(path)
+            memory = parse(file.raw, path)
+            is_seen = file.stamp == stamp or stamp.unchanged(file.stamp, zlib.crc32(file.raw))
+            if is_seen and not (memory.created and memory.updated):
+                return self._document(store, memory, file)[0]
+        return None
 
     def reset(self, *, wait: float = 30.0) -> None:
         """Throw the whole index away."""

@@ -10,11 +10,12 @@ import zlib
 import tantivy
 
 from memfs.changes import Stamp
+from memfs.index.learned import Learned
 from memfs.memory import Memory
 from memfs.memory import derived_id
 from memfs.query import to_milliseconds
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised whenever documents come to mean something else; each version has a folder of its own."""
 
 MOST_VALUES, LONGEST_VALUE = 64, 300
@@ -53,11 +54,21 @@ def schema() -> tantivy.Schema:
     return builder.build()
 
 
-def document(store_key: str, memory: Memory, stamp: Stamp, digest: str) -> dict[str, object]:
-    """Return the fields for *memory* in the store *store_key*, whose file had *stamp* and *digest* when it was read."""
-    changed = stamp.mtime_ns // 1_000_000
-    created = _learned(memory, to_milliseconds(memory.created)) if memory.created else changed
-    updated = to_milliseconds(memory.updated) if memory.updated else changed
+def document(
+    store_key: str, memory: Memory, stamp: Stamp, digest: str, learned: Learned | None = None
+) -> dict[str, object]:
+    """Return the fields for *memory* in the store *store_key*, whose file had *stamp* and *digest* when it was read.
+
+    What the memory does not say of its times is *learned* of git, else the file's.
+    """
+    created = updated = stamp.mtime_ns // 1_000_000
+    if learned is not None:
+        created = learned.created * 1_000
+        updated = updated if learned.updated is None else learned.updated * 1_000
+    if memory.created:
+        created = _to_the_millisecond(memory, to_milliseconds(memory.created))
+    if memory.updated:
+        updated = to_milliseconds(memory.updated)
     key = f"{store_key}:{memory.path}"
     text = unicodedata.normalize("NFC", _text(memory, created))
     about = [
@@ -102,7 +113,7 @@ def _places(path: str, created: int, updated: int, importance: int) -> dict[str,
     return {"by_created": created << 14 | tie, "by_updated": updated << 14 | tie, "by_importance": by_importance}
 
 
-def _learned(memory: Memory, created: int) -> int:
+def _to_the_millisecond(memory: Memory, created: int) -> int:
     """Return *created*, to the millisecond where the id was made in the same second: the order of a burst of saves."""
     if _ULID.fullmatch(memory.id):
         number = 0

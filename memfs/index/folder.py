@@ -21,6 +21,7 @@ from memfs.errors import Busy
 from memfs.index.document import SCHEMA_VERSION
 from memfs.index.document import analyzers
 from memfs.index.document import schema
+from memfs.index.learned import Tables
 from memfs.index.record import FILE as RECORD
 from memfs.locks import flock
 from memfs.seen import CONTENTS
@@ -53,6 +54,7 @@ class IndexFolder:
         note: Why the index is in memory only, for people; empty when it is in its folder.
         generation: Changes when the index was begun anew, so that every store has to be brought in again.
         seen: What the index has of each store, beside it.
+        learned: What git said of each store's files, beside it.
         unsaved: The same, for an index in memory.
     """
 
@@ -61,6 +63,7 @@ class IndexFolder:
         self.note = ""
         self.generation = 0
         self.seen = Seen(self.path)
+        self.learned = Tables(self.path)
         self.unsaved: dict[str, Snapshot] = {}
         self.schema = schema()
         self.stems, self.grams = analyzers()
@@ -198,7 +201,8 @@ class IndexFolder:
             yield writer
             writer.commit()
             writer.wait_merging_threads()
-            mark.unlink(missing_ok=True)
+            if not self.note:
+                mark.unlink(missing_ok=True)
 
     def guarded(self, ask: Callable[[], Answer]) -> Answer:
         """Return what *ask* returns; where Tantivy fails the index is thrown away, and the caller fills a new one.

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import TypeVar
 
 from memfs import config as configuration
@@ -32,7 +34,6 @@ from memfs.index import Index
 from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.store import Store
-from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.undo import Verb
 from memfs.values import Value
@@ -49,6 +50,9 @@ from memfs.workspace.saving import Saving
 from memfs.workspace.saving import refuse_bad_channels
 from memfs.workspace.takeback import TakeBack
 
+if TYPE_CHECKING:
+    from memfs.history import History
+
 Answer = TypeVar("Answer")
 
 MAX_LIMIT, MAX_OFFSET = 1_000, 1_000_000
@@ -63,9 +67,14 @@ class Workspace:
         view: The stores that are visible here, each with its weight.
         index: The machine's index.
         journal: What memfs replaced, moved or removed.
+
+    Args:
+        at: What time it is for what expires, default the present.
     """
 
-    def __init__(self, view: scopes.View, config: configuration.Config, index: Index) -> None:
+    def __init__(
+        self, view: scopes.View, config: configuration.Config, index: Index, at: datetime | None = None
+    ) -> None:
         self.config = config
         self.view = view
         self.index = index
@@ -76,7 +85,7 @@ class Workspace:
         self._saving = Saving(view, config, self._freshness, self._names, self._edits)
         self._moving = Moving(view, config, self._freshness, self._names, self._edits)
         self._takeback = TakeBack(view, self.journal, self._names, self._edits)
-        self._finding = Finding(view, config, self._freshness, self._names)
+        self._finding = Finding(view, config, self._freshness, self._names, at)
         self._health = Health(view, config, self._freshness, self._names)
         self._lock = threading.RLock()
 
@@ -394,32 +403,48 @@ class Workspace:
 
     # ---- taking back
 
-    def versions(self, reference: str) -> Sequence[tuple[Store, Version]]:
-        """Return what the journal knows of a memory, present or forgotten, newest first.
-
-        Raises:
-            NotFound: Neither the stores nor the journal know it.
-            Ambiguous: The journal knows several.
-        """
-        with self._lock:
-            self._freshness.all(self.view.stores)
-            return self._takeback.versions(reference)
-
-    def restore(self, reference: str, version: str = "") -> Done:
-        """Bring back what a memory was before a change, or a forgotten one, as a new version; the present one is kept.
+    def history(self, reference: str, limit: int = 50) -> History:
+        """Return the versions of a memory, present or forgotten, newest first: from the undo journal and from git.
 
         Args:
-            reference: As for `get`; for a forgotten memory also its former title or path.
-            version: An entry of `versions`, or a beginning of its name; empty for the newest.
+            reference: As for `get`; for a forgotten memory also its former title or path. One's own stores alone.
+            limit: At most so many, 1 to 1,000.
 
         Raises:
-            NotFound: There is no such version.
-            Unwritable, Changed, StorageFailed: As they say.
+            NotFound, Ambiguous, Twins: Neither the stores nor the journal nor git know it; or they know several.
+            Invalid: *limit* is out of range.
         """
+        from memfs import history
+
+        if not 1 <= limit <= history.MOST:
+            raise Invalid(f"A history has 1 to {history.MOST:,} versions; {limit} were asked for.")
         with self._lock:
             self._freshness.all(self.view.stores)
-            entry = self._takeback.restore(reference, version)
-            return Done("restore", entry, self._freshness.path(entry.store, entry.memory.path))
+            known = self._takeback.known(reference)
+        return history.joined(known, limit)  # git may take its time: nobody else has to wait for it
+
+    def restore(self, reference: str, version: str = "", *, expect: str = "") -> Done:
+        """Bring back what a memory was, or a forgotten one, as a new version; the present one is kept.
+
+        Args:
+            reference: As for `history`.
+            version: The name of one of its versions, or a beginning of it; empty for the newest other one.
+            expect: The digest that the caller has read; empty to replace whatever is there now.
+
+        Raises:
+            NoVersion: There is no such version.
+            Refused: Nobody vouches for its text, and in the memory's store it would pass for the user's own.
+            Changed, NotFound, Ambiguous, Twins, OutOfScope, Unwritable, StorageFailed: As they say.
+        """
+        from memfs.history import MOST
+
+        told = self.history(reference, MOST)
+        if expect and told.present and expect != told.present.file.digest:
+            raise Changed(told.present.path, expect, told.present.file.digest)
+        with self._lock:
+            entry = self._takeback.restore(told, version)
+            notes = () if entry is not told.present else ("Nothing changed: it says that already.",)
+            return Done("restore", entry, (*notes, *self._freshness.path(entry.store, entry.memory.path)))
 
     def undo(self) -> Done:
         """Take back the last thing that memfs did in this view; once more takes back the one before.
@@ -434,6 +459,18 @@ class Workspace:
             notes = self._freshness.all(self.view.stores)
             verb = last.verb.replace("put_back", "restore")
             return Done("undo", entry, (f"Took back: {verb} of {trust.inert_line(last.title)}.", *notes))
+
+    def settle(self, store: Store, path: str, before: bytes | None, raw: bytes | None) -> Entry | None:
+        """Make *raw* (None: no file) of a memory in conflict whose bytes are *before*; return it as it is then.
+
+        Raises:
+            Changed: It is no longer what it was.
+            StorageFailed: It could not be written.
+        """
+        with self._lock:
+            entry = self._edits.settled(store, path, before, raw)
+            self._freshness.path(store, path)
+            return entry
 
     # ---- keeping up
 

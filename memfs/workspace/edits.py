@@ -14,6 +14,7 @@ from memfs import trust
 from memfs.answers import Entry
 from memfs.changes import GONE
 from memfs.errors import Busy
+from memfs.errors import Changed
 from memfs.errors import Conflict
 from memfs.errors import Exists
 from memfs.errors import Invalid
@@ -153,6 +154,23 @@ class Edits:
         """Remove *entry*'s file. Raises like `Store.remove`."""
         with self.announced(verb, entry, None):
             entry.store.remove(entry.memory.path, entry.file.digest)
+
+    def settled(self, store: Store, path: str, before: bytes | None, raw: bytes | None) -> Entry | None:
+        """Make *raw* (None: no file) of what is *before* at *path*; return the memory as it is then.
+
+        Raises:
+            Changed: It is no longer what it was.
+            StorageFailed: It could not be written.
+        """
+        if before is None:
+            return None if raw is None else self.put_back("put_back", store, path, raw, path)
+        entry = self._read(store, path)
+        if entry.file.raw != before:
+            raise Changed(entry.path, memories.digest(before), entry.file.digest)
+        if raw is None:
+            self.removed("forget", entry)
+            return None
+        return entry if raw == before else self.replaced("update", entry, raw)
 
     def put_back(self, verb: Verb, store: Store, path: str, raw: bytes, title: str) -> Entry:
         """Make the file *path* with the bytes *raw* again, or one of a free name where another took its place."""

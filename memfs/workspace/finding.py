@@ -52,15 +52,18 @@ Candidate = tuple[tuple[str, str], float, float]
 
 
 class Finding:
-    """Finds memories in the stores of a view."""
+    """Finds memories in the stores of a view, at the time *at*, by default the present."""
 
-    def __init__(self, view: View, config: Config, freshness: Freshness, names: Names) -> None:
+    def __init__(
+        self, view: View, config: Config, freshness: Freshness, names: Names, at: datetime | None = None
+    ) -> None:
         self.view = view
         self.config = config
         self.index = freshness.index
         self._fresh = freshness.all
         self._ask = freshness.ask
         self._names = names
+        self._at = at
 
     def search(self, query: Query, limit: int, regex: str) -> Results:
         """Return the best *limit* memories for *query* that also match *regex*, if that is given."""
@@ -109,7 +112,7 @@ class Finding:
 
     def _candidates(self, places: Sequence[Within], query: Query, limit: int) -> Sequence[Candidate]:
         """Return candidates in ranking order; newest first when there is nothing to rank by."""
-        now = datetime.now(UTC)
+        now = self._now()
         if query.asks:
             found = self._ask(lambda: self.index.search(places, query, limit, now))
             return [((hit.store, hit.path), hit.text, hit.weight) for hit in found]
@@ -121,7 +124,7 @@ class Finding:
         """Return the memories that *prompt* strongly recalls and somebody vouches for, best first."""
         self._fresh(self.view.stores)
         places = self._places(self.view.stores, VOUCHED)
-        now = datetime.now(UTC)
+        now = self._now()
         signs: list[Sign] = []
         for query, twice in pieces(prompt):
             found = self._ask(partial(self.index.search, places, query, RECALLED_BY_PIECE, now))
@@ -150,12 +153,15 @@ class Finding:
         stores = self.stores_of(query)
         notes = [*self.config.problems, *self._fresh(stores)]
         within = self._places(stores, query.filters)
-        now = datetime.now(UTC)
+        now = self._now()
         places, total = self._ask(lambda: self.index.page(within, query, now, sort=sort, limit=limit, offset=offset))
         following = offset + limit
         found = self._names.entries(places)
         entries = tuple(entry for entry in found if entry.trusted or not query.filters.vouched)
         return Listing(entries, total, following if following < total else None, tuple(notes))
+
+    def _now(self) -> datetime:
+        return self._at or datetime.now(UTC)
 
     def stores_of(self, query: Query) -> Sequence[Store]:
         """Return the view's stores that the scopes named in *query* leave.

@@ -179,7 +179,8 @@ class Names:
         if (place := self._places.get(store.key)) is None:
             place = self._places[store.key] = trust.place_of(store.root.parent)
         trusted = not store.is_project or trust.vouches(self.config.state, place, file.digest)
-        return Entry(memory, store, file, trusted)
+        learned = self.index.learned(store).find(memory.path)
+        return Entry(memory, store, file, trusted, learned and learned.of(file.raw))
 
 
 def _vouched(entries: Sequence[Entry]) -> Sequence[Entry]:

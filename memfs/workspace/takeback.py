@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import suppress
 from heapq import merge
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memfs import memory as memories
+from memfs import trust
 from memfs.answers import Entry
 from memfs.changes import GONE
 from memfs.errors import Ambiguous
@@ -15,6 +18,9 @@ from memfs.errors import Changed
 from memfs.errors import Conflict
 from memfs.errors import NotFound
 from memfs.errors import OutOfScope
+from memfs.errors import Refused
+from memfs.errors import StorageFailed
+from memfs.memory import Memory
 from memfs.scope import View
 from memfs.store import Store
 from memfs.undo import MADE
@@ -22,6 +28,10 @@ from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.workspace.edits import Edits
 from memfs.workspace.names import Names
+
+if TYPE_CHECKING:
+    from memfs.history import History
+    from memfs.history import Known
 
 
 class TakeBack:
@@ -33,18 +43,35 @@ class TakeBack:
         self._names = names
         self._edits = edits
 
-    def versions(self, reference: str) -> Sequence[tuple[Store, Version]]:
-        """Return what is known of the memory that *reference* names, present or forgotten, newest first.
+    def known(self, reference: str) -> Known:
+        """Return what is known of the memory that *reference* names, present, forgotten, or only in git.
 
         Raises:
-            NotFound: Neither the stores nor the journal know it.
-            Ambiguous: The journal knows several.
+            NotFound: Neither the stores nor the journal nor git know it.
+            Ambiguous: The journal, or git, knows several.
         """
+        from memfs.history import Known
+
+        gone: list[tuple[Store, str]] = []
+        present: Entry | None
         try:
-            memory_id = self._names.resolve(reference, self.view.own)[0].memory.id
+            present = self._names.resolve(reference, self.view.own)[0]
+            memory_id = present.memory.id
         except NotFound:
-            memory_id = self._forgotten(reference)
-        return [pair for pair in self._known(memory_id) if pair[1].verb not in MADE]
+            memory_id, gone = self._forgotten(reference)
+            present = None if gone else self._present(memory_id)
+        kept = []
+        for store, entry in self._known(memory_id):
+            with suppress(StorageFailed):  # it was pruned this moment
+                kept.append((store, entry, self.journal.content(store, entry)))
+        places = [(present.store, present.memory.path)] if present else gone
+        places += [(store, entry.path) for store, entry, _ in kept]
+        return Known(memory_id, present, kept, list(dict.fromkeys(places)), self._vouches)
+
+    def _vouches(self, store: Store, raw: bytes) -> bool:
+        """Return whether somebody vouches for the text *raw* in *store*."""
+        place = trust.place_of(store.root.parent)
+        return not store.is_project or trust.vouches(self._names.config.state, place, memories.digest(raw))
 
     def _known(self, memory_id: str = "") -> Iterator[tuple[Store, Version]]:
         """Yield the journal's entries for a memory, or for all, of one's own stores, newest first.
@@ -57,60 +84,71 @@ class TakeBack:
     def _of(self, store: Store, memory_id: str) -> Iterator[tuple[Store, Version]]:
         return ((store, entry) for entry in self.journal.entries(store, memory_id))
 
-    def _forgotten(self, reference: str) -> str:
-        """Return the id of the forgotten memory that *reference* names: an id, a beginning of it, title or path."""
-        wanted = reference.strip().casefold()
-        known = [entry for _, entry in self._known()]
-        titles = {entry.memory_id: entry.title for entry in reversed(known)}
-        named = {
-            e.memory_id for e in known if wanted in (e.memory_id.casefold(), e.title.casefold(), e.path.casefold())
-        }
-        found = named or {memory_id for memory_id in titles if wanted and memory_id.casefold().startswith(wanted)}
-        if len(found) > 1:
-            raise Ambiguous(reference, sorted(f"{memory_id}  {titles[memory_id]}" for memory_id in found))
+    def _forgotten(self, reference: str) -> tuple[str, list[tuple[Store, str]]]:
+        """Return the id of the forgotten memory that *reference* names, and, if only git knows it, where it was.
+
+        By its id, a beginning of it, its title or its path.
+        """
+        journal = [(entry.memory_id, entry.title, entry.path) for _, entry in self._known()]
+        if found := _meant(reference, journal):
+            return found, []
+        from memfs.commits import removed
+        from memfs.git import GitFailed
+
+        gone: dict[str, tuple[Store, Memory]] = {}
+        for store in self.view.own:
+            with suppress(GitFailed, Refused, StorageFailed):  # where git cannot tell, it does not know
+                for memory in removed(store):
+                    gone.setdefault(memory.id, (store, memory))
+        found = _meant(reference, [(memory.id, memory.title, memory.path) for _, memory in gone.values()])
         if not found:
             raise NotFound(reference, hint="The undo journal does not know it either.")
-        return found.pop()
+        store, memory = gone[found]
+        is_elsewhere = memory.id_written and self._present(memory.id)
+        return found, [] if is_elsewhere else [(store, memory.path)]
 
-    def restore(self, reference: str, version: str) -> Entry:
-        """Return the memory after bringing it back as it was before *version* (empty: before its last change).
+    def restore(self, told: History, name: str) -> Entry:
+        """Return the memory after bringing back its version *name* (empty: the newest that says something else).
 
         Raises:
-            NotFound: There is no such version.
+            NoVersion: There is none.
+            Refused: Nobody vouches for the text, and it would pass for the user's own.
             OutOfScope: The memory was moved to where this view does not reach.
         """
-        known = self.versions(reference)
-        present = self._present(known[0][1].memory_id if known else "")
-        for store, old in known:
-            if old.version.startswith(version):
-                raw = self._with_id(self.journal.content(store, old), old)
-                if present is None:
-                    self._refuse_moved_away(old)
-                    return self._edits.put_back("put_back", store, old.path, raw, old.title)
-                if raw != present.file.raw:
-                    return self._edits.replaced("restore", present, raw)
-                if version:
-                    return present
-        there = f"Its versions are {', '.join(entry.version for _, entry in known[:5])}."
-        never = "memfs never changed or removed it, so there is nothing to bring back."
-        raise NotFound(f"{reference} {version}".strip(), hint=there if known and version else never)
+        last, present = told.versions[0], told.present
+        old = told.named(name) if name else told.before() if present else last
+        if not (old.trusted or last.store.is_project):
+            raise Refused(
+                f"Nobody vouches for version {old.short}, and in {last.store.scope} it would pass for your own words. "
+                f"If you do: `memfs trust --always` in {old.store.root.parent}, then repeat it."
+            )
+        raw = self._with_id(old.raw, old.path, told.memory_id)
+        if present is None:
+            self._refuse_moved_away(next((version.kept for version in told.versions if version.kept), None))
+            title = memories.parse(raw, last.path).title
+            entry = self._edits.put_back("put_back", last.store, last.path, raw, title)
+        else:
+            entry = present if raw == present.file.raw else self._edits.replaced("restore", present, raw)
+        if old.trusted and not entry.trusted:
+            return self._edits.vouch(entry.store, entry.memory.path, memories.digest(raw))
+        return entry
 
     def _present(self, memory_id: str) -> Entry | None:
         try:
-            return self._names.resolve(memory_id, self.view.own)[0] if memory_id else None
+            return self._names.resolve(memory_id, self.view.own)[0]
         except NotFound:
             return None
 
-    def _with_id(self, raw: bytes, old: Version) -> bytes:
+    def _with_id(self, raw: bytes, path: str, memory_id: str) -> bytes:
         """Return *raw* with the id that the memory has had since: an id is for life."""
-        memory = memories.parse(raw, old.path)
-        if memory.id_written or memory.state != "ok" or memory.id == old.memory_id:
+        memory = memories.parse(raw, path)
+        if memory.id_written or memory.state != "ok" or memory.id == memory_id:
             return raw
-        return memories.patch(raw, memory, {"id": old.memory_id})
+        return memories.patch(raw, memory, {"id": memory_id})
 
-    def _refuse_moved_away(self, last: Version) -> None:
+    def _refuse_moved_away(self, last: Version | None) -> None:
         """Refuse to double a memory that lies where this view does not reach."""
-        if last.new_root and last.new_root not in {str(store.root) for store in self.view.stores}:
+        if last and last.new_root and last.new_root not in {str(store.root) for store in self.view.stores}:
             raise OutOfScope(
                 f"{last.title!r} was moved to {last.new_root}, which is not visible in {self.view.mode} mode. "
                 "Set WORKSPACE_MODE=hybrid, or stand in that project."
@@ -184,3 +222,18 @@ class TakeBack:
             self._edits.removed("undo", entry)
             return self._names.entry(store, last.path)
         return self._edits.moved("undo", entry, store)
+
+
+def _meant(reference: str, known: Sequence[tuple[str, str, str]]) -> str:
+    """Return which memory of *known* (id, title and path, newest first) *reference* names; empty when none.
+
+    Raises:
+        Ambiguous: It names several.
+    """
+    wanted = reference.strip().casefold()
+    titles = {memory_id: title for memory_id, title, _ in reversed(known)}
+    found = {names[0] for names in known if wanted in map(str.casefold, names)}
+    found = found or {memory_id for memory_id in titles if wanted and memory_id.casefold().startswith(wanted)}
+    if len(found) > 1:
+        raise Ambiguous(reference, sorted(f"{memory_id}  {titles[memory_id]}" for memory_id in found))
+    return found.pop() if found else ""

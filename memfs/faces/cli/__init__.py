@@ -23,6 +23,9 @@ COMMANDS = {
     "tag": "write",
     "move": "write",
     "forget": "write",
+    "history": "past",
+    "diff": "past",
+    "blame": "past",
     "restore": "write",
     "undo": "write",
     "watch": "watch",
@@ -33,6 +36,11 @@ COMMANDS = {
     "channel": "sharing",
     "projects": "sharing",
     "commit": "git",
+    "sync": "git",
+    "resolve": "git",
+    "merge-driver": "git",
+    "publish": "team",
+    "export": "team",
     "trust": "upkeep",
     "untrust": "upkeep",
     "hook": "hook",
@@ -45,11 +53,12 @@ COMMANDS = {
 """Command to module, in the order of the help."""
 
 SYNONYMS = {
-    "add": "save", "allow": "trust", "cat": "get", "delete": "forget", "distrust": "untrust", "find": "search",
-    "help": "--help", "join": "group add", "log": "restore", "ls": "list", "mv": "move", "new": "save",
-    "project": "projects", "query": "search", "remove": "forget", "repos": "projects", "revoke": "untrust",
-    "rm": "forget", "share": "group", "show": "get", "subscribe": "channel subscribe", "team": "group",
-    "topic": "channel", "unsubscribe": "channel unsubscribe", "workspaces": "projects",
+    "add": "save", "allow": "trust", "backup": "export", "cat": "get", "delete": "forget", "distrust": "untrust",
+    "find": "search", "help": "--help", "join": "group add", "log": "history", "ls": "list", "mv": "move",
+    "new": "save", "project": "projects", "propose": "publish", "query": "search", "remove": "forget",
+    "repos": "projects", "revert": "restore", "revoke": "untrust", "rm": "forget", "rollback": "restore",
+    "share": "group", "show": "get", "subscribe": "channel subscribe", "team": "group", "topic": "channel",
+    "unsubscribe": "channel unsubscribe", "versions": "history", "workspaces": "projects",
 }  # fmt: skip
 """What people type who come from other tools, to the command that they mean."""
 
@@ -77,7 +86,7 @@ class Commands(click.Group):
         if module is None:
             return None
         commands = import_module(f"memfs.faces.cli.{module}")
-        command: click.Command = getattr(commands, f"{cmd_name}_command")
+        command: click.Command = getattr(commands, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def resolve_command(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memfs.faces.render import Json
     from memfs.faces.render import Line
     from memfs.query import Filters
+    from memfs.store import Store
     from memfs.workspace import Workspace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -109,6 +110,33 @@ def filters_of(options: dict[str, Any], here: Workspace) -> Filters:
     return query.Filters(created=(first, last), importance=importance, expired=options.pop("expired"), **lists)
 
 
+class progress:  # noqa: N801  (used like a function)
+    """Show, on a terminal, how far long work is, once it takes longer than a moment."""
+
+    def __init__(self, what: str = "") -> None:
+        self.what = what
+        self._bar: Any = None
+
+    def __enter__(self) -> Callable[..., None]:
+        return self._advance if sys.stderr.isatty() else lambda *_: None
+
+    def _advance(self, *now: str | int) -> None:
+        """Show that so much of so much (0: nobody knows) is done, of what is named before, if that has changed."""
+        *what, done, all_ = now
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(self.what, total=None)
+        self._bar.update(self._task, completed=done, total=all_ or None, description=what[0] if what else self.what)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
 def check_word(what: str, word: str, known: Iterable[str]) -> None:
     """Refuse *word* if it is not *known*, naming the near ones."""
     from difflib import get_close_matches
@@ -128,14 +156,30 @@ def workspace() -> Workspace:
     Raises:
         Invalid: That folder is gone.
     """
-    from memfs.errors import Invalid
     from memfs.workspace import Workspace
 
+    return Workspace.open(_here(), mode=given_mode())
+
+
+def own_store() -> Store:
+    """Return the store that travels with the folder that the command stands in; no index is opened.
+
+    Raises:
+        Invalid: That folder is gone.
+    """
+    from memfs import config
+    from memfs import scope
+
+    return scope.workspace_store(scope.find_workspace(_here(), config.load(mode=given_mode())))
+
+
+def _here() -> Path:
+    from memfs.errors import Invalid
+
     try:
-        folder = Path.cwd()
+        return Path.cwd()
     except FileNotFoundError as error:
         raise Invalid("The folder you stand in is gone; change into one that exists, or name one with -C.") from error
-    return Workspace.open(folder, mode=given_mode())
 
 
 def given_mode() -> str | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 from datetime import datetime
+from typing import TYPE_CHECKING
 from typing import Any
 
 import click
@@ -18,6 +21,28 @@ from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
 
+if TYPE_CHECKING:
+    from memfs.past import Past
+    from memfs.workspace import Workspace
+
+_as_they_were = click.option(
+    "--at", "when", metavar="WHEN", help="As it was: 2026-01-31, 2026-01, 12h, 7d, 4w, or a commit, tag or branch."
+)
+
+
+@contextmanager
+def _asked(here: Workspace, when: str | None, options: dict[str, Any]) -> Iterator[tuple[Workspace | Past, datetime]]:
+    """Give what is asked, and what time it is there, from which the times in *options* are counted."""
+    if when is None:
+        yield here, datetime.now(UTC)
+        return
+    from memfs import past
+    from memfs.query import ago
+
+    with past.at(here, when) as then:
+        options |= {name: ago(options[name], then.now) for name in ("since", "until") if options.get(name)}
+        yield then, then.now
+
 
 @click.command(cls=Words)
 @click.argument("query", nargs=-1)
@@ -25,6 +50,7 @@ from memfs.faces.cli.common import workspace
 @click.option("--regex", default="", metavar="PATTERN", help="Also, this pattern must match (title or text).")
 @click.option("--all", "everywhere", is_flag=True, help="Ask all your projects, once cross_project is true.")
 @click.option("--project", "projects", multiple=True, metavar="NAME", help="Ask only this one; may be repeated.")
+@_as_they_were
 @filtering
 @common
 def search_command(
@@ -34,6 +60,7 @@ def search_command(
     *,
     everywhere: bool,
     projects: tuple[str, ...],
+    when: str | None,
     as_json: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -44,6 +71,7 @@ def search_command(
     memfs search '"connection pool" -mysql tag:infra importance:>=8'
     memfs search 'type:decision created:>2026-01-01'
     memfs search --all how do we page      (in every project: memfs config set cross_project true)
+    memfs search --at 2026-01 deploys      (as they were in git at the end of that month)
 
     Any of the words may match; the best match comes first. "Quoted words" must stand side by
     side, -word must not be there. Filters: tag: type: scope: channel: category: path:
@@ -53,11 +81,12 @@ def search_command(
 
     words = " ".join(word.removeprefix(MARK) for word in query)
     here = workspace().across(projects) if everywhere or projects else workspace()
-    results = here.search(words, filters=filters_of(options, here), limit=limit, regex=regex)
+    with _asked(here, when, options) as (asked, now):
+        results = asked.search(words, filters=filters_of(options, here), limit=limit, regex=regex)
     if as_json:
         tell(render.results_json(results))
     else:
-        say(render.results_lines(results, datetime.now(UTC)))
+        say(render.results_lines(results, now))
         if (everywhere or projects) and results.hits:
             say([[("Read one of another project: memfs get ID --project NAME", "dim")]])
 
@@ -67,13 +96,15 @@ def search_command(
 @click.option("--scope", default="", metavar="SCOPE", help="Look only in workspace, global or group:NAME.")
 @click.option("--project", metavar="NAME", help="Look in this project, which `search --all` named.")
 @click.option("--body", is_flag=True, help="Print only the text.")
+@_as_they_were
 @common
-def get_command(memory: str, scope: str, project: str | None, *, body: bool, as_json: bool) -> None:
+def get_command(memory: str, scope: str, project: str | None, when: str | None, *, body: bool, as_json: bool) -> None:
     """Show one memory.
 
     \b
     memfs get 01KAJ9D3Q0
     memfs get 01KAJ9D3Q0 --project shop
+    memfs get 01KAJ9D3Q0 --at HEAD~5
 
     MEMORY is an id or the beginning of one, a path, or a whole title.
     """
@@ -81,7 +112,8 @@ def get_command(memory: str, scope: str, project: str | None, *, body: bool, as_
     from memfs.trust import inert
 
     here = workspace() if project is None else workspace().across([project])
-    entry = here.get(memory, scope=scope)
+    with _asked(here, when, {}) as (asked, now):
+        entry = asked.get(memory, scope=scope)
     if as_json:
         tell(render.entry_json(entry, body=True))
     elif body and sys.stdout.isatty():
@@ -89,16 +121,25 @@ def get_command(memory: str, scope: str, project: str | None, *, body: bool, as_
     elif body:
         click.echo(entry.memory.body)
     else:
-        say(render.get_lines(entry, datetime.now(UTC)))
+        say(render.get_lines(entry, now))
 
 
 @click.command()
 @click.option("-n", "--limit", default=20, show_default=True, metavar="N", help="Page length.")
 @click.option("--offset", default=0, metavar="N", help="Where the page begins.")
 @click.option("--sort", default="created", show_default=True, metavar="KEY", help="created, updated or importance.")
+@_as_they_were
 @filtering
 @common
-def list_command(limit: int, offset: int, sort: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+def list_command(
+    limit: int,
+    offset: int,
+    sort: str,
+    *,
+    when: str | None,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
     """List memories, the newest first.
 
     \b
@@ -109,21 +150,25 @@ def list_command(limit: int, offset: int, sort: str, *, as_json: bool, **options
     from memfs.query import NO_FILTERS
 
     here = workspace()
-    filters = filters_of(options, here)
-    listing = here.list(filters=filters, sort=sort, limit=limit, offset=offset)
+    with _asked(here, when, options) as (asked, now):
+        filters = filters_of(options, here)
+        listing = asked.list(filters=filters, sort=sort, limit=limit, offset=offset)
     if as_json:
         tell(render.listing_json(listing))
     else:
-        say(render.listing_lines(listing, datetime.now(UTC), filtered=filters != NO_FILTERS or offset > 0))
+        say(render.listing_lines(listing, now, filtered=filters != NO_FILTERS or offset > 0))
 
 
 @click.command()
 @common
 def status_command(*, as_json: bool) -> None:
     """Say where this is and what is visible."""
+    from memfs import learned
     from memfs.faces import render
 
-    status = workspace().status()
+    here = workspace()
+    learned.learn(here)
+    status = here.status()
     if as_json:
         tell(render.status_json(status))
     else:
@@ -136,8 +181,9 @@ def status_command(*, as_json: bool) -> None:
 def path_command(place: str, *, as_json: bool) -> None:
     """Print where things are.
 
-    PLACE is workspace, global, home, config, cache, index, state or undo; without one, all of them.
+    PLACE is workspace, global, home, config, cache, index, state, undo or templates; without one, all of them.
     """
+    from memfs import extras
     from memfs import scope
     from memfs.faces.cli.common import check_word
     from memfs.trust import inert
@@ -153,6 +199,7 @@ def path_command(place: str, *, as_json: bool) -> None:
         "index": here.index.folder,
         "state": config.state,
         "undo": here.journal.folder,
+        "templates": extras.templates(),
     }
     if place:
         check_word("place", place, paths)

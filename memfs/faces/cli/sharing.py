@@ -81,23 +81,55 @@ def group_list_command(*, as_json: bool) -> None:
 @group_command.command("create")
 @click.argument("name")
 @click.option("--share-members", is_flag=True, help="Have its members see each other's memories, too.")
+@click.option("--remote", metavar="URL", help="The repository that a team has its memories in.")
 @common
-def group_create_command(name: str, *, share_members: bool, as_json: bool) -> None:
-    """Begin a group, without members."""
+def group_create_command(name: str, remote: str | None, *, share_members: bool, as_json: bool) -> None:
+    """Begin a group, without members.
+
+    \b
+    memfs group create team --remote git@example.com:team/memories.git
+
+    With --remote it has what that repository has, and `memfs sync` keeps the two the same.
+    """
     from memfs import settings
     from memfs import sharing
+    from memfs.network import checked_remote
+    from memfs.trust import inert_line
 
+    address = checked_remote(remote) if remote is not None else ""
     settings.create_group(workspace().config, name)
-    made = sharing.group(workspace(), name)
     if share_members:
-        made = sharing.share(workspace(), name, shares=True)
+        sharing.share(workspace(), name, shares=True)
+    if address:
+        settings.set_remote(workspace().config, f"group:{name}", address)
+        _bring(name)
+    made = sharing.group(workspace(), name)
     if as_json:
         tell(_group_json(made))
         return
     say([[("Made the group ", "green"), (name, "bold")]])
     if made.memories:
-        say([[(f"There are {made.memories:,} memories from before in {made.store.root}.", "dim")]])
+        whence = "shared with its remote" if address else "from before"
+        say([[(f"It has {_counted(made.memories)} {whence}, in {inert_line(str(made.store.root))}.", "dim")]])
     say([[("Add a project:  ", "dim"), (f"memfs group add {name} [PATH]", "")]])
+
+
+def _bring(name: str) -> None:
+    """Bring what the remote of the new group *name* has.
+
+    Raises:
+        Unreachable: It does not answer; the group and its remote are kept.
+    """
+    from memfs import syncing
+    from memfs.network import Unreachable
+
+    config = workspace().config
+    try:
+        syncing.sync(config, syncing.shelf_of(config, group=name))
+    except Unreachable as error:
+        raise Unreachable(
+            f"{error} The group {name} is made; `memfs sync --group {name}` brings its memories."
+        ) from error
 
 
 @group_command.command("add")
@@ -172,6 +204,7 @@ def _group_json(group: Group) -> Json:
         "members": members,
         "path": str(group.store.root),
         "count": group.memories,
+        "remote": group.remote or None,
     }
 
 
@@ -182,6 +215,8 @@ def _group_lines(groups: Sequence[Group]) -> Iterator[Line]:
         shares = "members see each other's memories" if group.shares else "members see its memories, not each other's"
         yield [(f"{group.name}  ", "bold"), (f"{_counted(group.memories)}; {shares}", "")]
         yield [(f"  {inert_line(str(group.store.root))}", "dim")]
+        if group.remote:
+            yield [(f"  synced with {inert_line(group.remote)}", "dim")]
         for member in group.members:
             line = [(f"  {inert_line(str(member.workspace))}", "")]
             line += [("  this workspace", "green")] if member.here else []

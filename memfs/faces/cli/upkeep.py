@@ -6,17 +6,16 @@ import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
-from typing import Any
 
 import click
 
 from memfs.faces.cli.common import common
+from memfs.faces.cli.common import progress
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from collections.abc import Sequence
 
     from memfs.answers import Entry
@@ -27,28 +26,41 @@ FOUND_SOMETHING = 9
 
 
 @click.command()
+@click.option("--merge-driver", is_flag=True, help="Have git merge memories by memfs (a line in .gitattributes).")
 @common
-def init_command(*, as_json: bool) -> None:
+def init_command(*, merge_driver: bool, as_json: bool) -> None:
     """Begin a project's memory here.
 
-    Makes the folder .memory/ and trusts it.
+    Makes the folder .memory/ and trusts it. With --merge-driver git merges two versions of a memory key
+    by key, so that only texts that really clash are left to you; each clone says it once.
     """
+    from memfs import learned
     from memfs import scope
     from memfs.trust import inert
 
     here = workspace()
     named = any(os.environ.get(name) for name in ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR"))
     store, made = here.begin(None if named else scope.project_of(Path.cwd()))
+    learned.learn(here)
+    driver: dict[str, object] = {}
+    if merge_driver:
+        from memfs import resolving
+
+        repository, new = resolving.register(store)
+        driver = {"merge_driver": str(repository.top), "attribute_added": new}
     if as_json:
-        tell({"workspace": str(store.root.parent), "path": str(store.root), "made": made})
+        tell({"workspace": str(store.root.parent), "path": str(store.root), "made": made, **driver})
         return
     said = "Made" if made else "There is already"
     say([
         [(f"{said} ", "green"), (inert(str(store.root)), "bold")],
         [("Save what you learn:   ", "dim"), ('memfs save "..."', "")],
         [("Find it again:         ", "dim"), ("memfs search ...", "")],
-        [("Share it with git:     ", "dim"), ("commit .memory/ like any folder", "")],
+        [("Share it with git:     ", "dim"), ("memfs commit, or like any folder", "")],
     ])  # fmt: skip
+    if merge_driver:
+        said = "Added a line to .gitattributes, to be committed; git" if driver["attribute_added"] else "Git"
+        say([[(f"{said} merges memories by memfs in this clone.", "")]])
 
 
 @click.command()
@@ -72,7 +84,7 @@ def doctor_command(*, fix: bool, strict: bool, yes: bool, as_json: bool) -> None
         asked = not yes and not as_json and sys.stdin.isatty()
         return yes or (asked and click.confirm(f"Remove the copy {inert(str(entry.path))}?", err=True))
 
-    with _progress("looking for secrets") as advance:
+    with progress("looking for secrets") as advance:
         report = doctor.examine(workspace(), fix=fix, may_remove=may_remove, progress=advance)
     if as_json:
         tell(render.report_json(report))
@@ -89,38 +101,18 @@ def reindex_command(*, as_json: bool) -> None:
 
     Never needed, never harmful: the index is a cache of the files.
     """
+    from memfs import learned
+    from memfs.faces import render
+
     here = workspace()
-    with _progress("indexing") as advance:
+    notes = learned.learn(here)
+    with progress("indexing") as advance:
         count = here.reindex(advance)
     if as_json:
-        tell({"memories": count, "index": str(here.index.folder), "note": here.index.note})
+        note = " ".join(filter(None, (here.index.note, *notes)))
+        tell({"memories": count, "index": str(here.index.folder), "note": note})
     else:
-        say([[("Indexed ", "green"), (f"{count:,} memories", "bold")]])
-
-
-class _progress:  # noqa: N801  (used like a function)
-    """Show how far long work is, on a terminal, once it takes longer than a moment."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self._bar: Any = None
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        return self._advance if sys.stderr.isatty() else lambda _done, _all: None
-
-    def _advance(self, done: int, all_: int) -> None:
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task(self.what, total=all_)
-        self._bar.update(self._task, completed=done, total=all_)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        say([[("Indexed ", "green"), (f"{count:,} memories", "bold")], *render.note_lines(notes)])
 
 
 @click.command()
@@ -142,6 +134,7 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
     memfs writes here for you is yours. A memory that memfs began here is trusted whatever comes, as
     with --always: `memfs trust --list` shows which are.
     """
+    from memfs import learned
     from memfs import looking
     from memfs.trust import inert
 
@@ -154,12 +147,14 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
         _show_strangers(looking.look(here), as_json=as_json)
     elif always:
         looking.accept_always(here)
+        learned.learn(here)
         if as_json:
             tell({"workspace": str(here.view.workspace), "trusted": True, "always": True})
         else:
             say([[("Trusted, whatever comes: ", "green"), (inert(str(here.view.workspace)), "bold")]])
     else:
         _show_accepted(looking.accept(here), as_json=as_json)
+        learned.learn(here)
 
 
 def _show_accepted(found: Look, *, as_json: bool) -> None:

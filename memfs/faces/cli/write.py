@@ -240,26 +240,29 @@ def forget_command(memory: str, *, digest: str, as_json: bool) -> None:
 @click.command()
 @click.argument("memory")
 @click.argument("version", default="")
-@click.option("--list", "listed", is_flag=True, help="Only list the versions that there are.")
+@click.option("--list", "listed", is_flag=True, help="Only list the versions, as `memfs history` does.")
 @common
 def restore_command(memory: str, version: str, *, listed: bool, as_json: bool) -> None:
     """Bring back what a memory was.
 
-    Either a forgotten one, or one as it was before a change.
+    \b
+    memfs restore 01KAJ9D3Q0                 (before its last change; or a forgotten one)
+    memfs restore 01KAJ9D3Q0 4f2a91c0de
 
-    VERSION is one of `memfs restore MEMORY --list`, or a beginning of it; without, the newest.
+    VERSION is one of `memfs history MEMORY`, or a beginning of it: a commit, or what memfs kept.
+    What is there now is kept as a version, too.
     """
-    from memfs.faces import render
+    from memfs.faces import render_git
 
     here = workspace()
     if not listed:
         show(here.restore(memory, version), as_json=as_json)
         return
-    versions = [entry for _, entry in here.versions(memory)]
+    told = here.history(memory)
     if as_json:
-        tell({"versions": [render.version_json(entry) for entry in versions]})
+        tell(render_git.history_json(told))
     else:
-        say(render.version_lines(versions))
+        say(render_git.history_lines(told))
 
 
 @click.command()

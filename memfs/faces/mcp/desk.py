@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 LOCK_SECONDS = 0.2
+REST_SECONDS = 1.0
+"""How long what nobody waits for lets each verb go first."""
 REMEMBERED = 10_000
 """Memories of which it is known what a client has read."""
 _LOG = logging.getLogger("memfs.mcp")
@@ -94,7 +96,8 @@ class Desk:
         with self._lock:
             here = self.here
             if self._everywhere is None:
-                self._everywhere = _Watched(here.across())
+                everywhere = here.across()
+                self._everywhere = _Watched(everywhere, everywhere.refresh)
             return self._everywhere.workspace
 
     def _open(self) -> Workspace:
@@ -107,7 +110,7 @@ class Desk:
         self._grounds = grounds(here.config)
         replaced = self._here is not None
         self._leave()
-        self._here = _Watched(here, self._heard)
+        self._here = _Watched(here, _Learner(here, self._rest).stirred, self._heard)
         if replaced:  # what the old one had not told yet is lost, and other stores may be seen now
             self._heard(None)
         return here
@@ -131,6 +134,11 @@ class Desk:
             with self._idle:
                 self._at_work -= 1
                 self._idle.notify_all()
+
+    def _rest(self) -> None:
+        """Wait until no verb is at work, or for a moment."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self._at_work, REST_SECONDS)
 
     def owns(self, store: Store) -> bool:
         """Return whether memories of *store* can be changed from here, by the view as it was last asked for."""
@@ -161,17 +169,52 @@ class _Watched:
     """A workspace with somebody who watches its stores and keeps it up to date.
 
     Args:
+        stirred: Called by the watcher's thread when something may have happened in a store; it refreshes that.
         heard: Called when files differ from what was known, often by the watcher's thread.
     """
 
-    def __init__(self, workspace: Workspace, heard: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        stirred: Callable[[Store], object],
+        heard: Callable[[Event], None] | None = None,
+    ) -> None:
         from memfs.watch import Watcher
 
         self.workspace = workspace
-        self.watcher = workspace.hints = Watcher(workspace.view.stores, workspace.refresh)
+        self.watcher = workspace.hints = Watcher(workspace.view.stores, stirred)
         if heard is not None:
             workspace.listen(heard)
         self.watcher.start()
+
+
+class _Learner:
+    """Has *workspace* learn from git who wrote its memories, once and when another commit is checked out.
+
+    Args:
+        rest: Called before anything that somebody else may have to wait for.
+    """
+
+    def __init__(self, workspace: Workspace, rest: Callable[[], None]) -> None:
+        self._workspace = workspace
+        self._rest = rest
+        self._learned: list[str | None] = []
+
+    def stirred(self, store: Store) -> None:
+        """Bring the workspace up to date with *store*; a history that nobody vouches for is not looked at unasked."""
+        from memfs import trust
+        from memfs.past import checked_out
+
+        self._workspace.refresh(store)
+        state, own = self._workspace.config.state, self._workspace.view.own
+        vouched = {*trust.trusted_workspaces(state), *trust.looked_at(state)}
+        known = [checked_out(each.root) for each in own if not each.is_project or each.root.parent in vouched]
+        if any(ground != "" for ground in known) and known != self._learned:
+            from memfs import learned
+
+            self._rest()
+            learned.learn(self._workspace, self._rest)
+            self._learned = known
 
 
 class Client:

@@ -70,6 +70,8 @@ def _list(of: Schema, description: str = "", default: list[str] | None = None, *
 
 KIND = _choice(*TYPES)
 ID = _text("Its id, a beginning of the id, its path, or its whole title.", least=1)
+NAME = _text(least=1)
+"""The same, where another tool has the words."""
 DIGEST = _text("Of get_memory: refuse if the file changed since.")
 TEXTS = {"type": "string"}
 IMPORTANCE = _number(1, 10)
@@ -79,7 +81,7 @@ ALLOW_SECRET: dict[str, Schema] = {"allow_secret": _flag("Only when the user sai
 _MEMORY: dict[str, Schema] = {
     "content": _text("Markdown. One fact, decision or rule, with its why; readable on its own.", least=1),
     "context_type": _choice(*TYPES, default="information"),
-    "tags": _list(TEXTS, "Words to filter by.", []),
+    "tags": _list(TEXTS, default=[]),
     "importance": _number(1, 10, 5, "8 and above: later sessions are told it first."),
     "summary": _text("One sentence; default: its beginning."),
     "session_id": _text(),
@@ -104,12 +106,12 @@ _CHANGES: dict[str, Schema] = {
     "memory_id": ID,
     "content": _text("The whole new text.", least=1),
     "context_type": KIND,
-    "tags": _list(TEXTS, "Replace all tags."),
+    "tags": _list(TEXTS, "Replace all tags; so do channels."),
     "importance": IMPORTANCE,
     "summary": _text(),
     "session_id": _text(),
     "is_global": _flag("Move it: true to the global store, false to this workspace."),
-    "channels": _list(TEXTS, "Replace all channels."),
+    "channels": _list(TEXTS),
     "category": _text(),
     "digest": DIGEST,
 }
@@ -130,7 +132,7 @@ _SEARCH: dict[str, Schema] = {
     ),
     "limit": _number(1, 100, 10),
     **_NARROW,
-    "fuzzy": _flag("Accepted; typos are always tolerated.", default=False),
+    "fuzzy": _flag("Typos are always tolerated.", default=False),
     "regex": _text("Must also match the title or text, in any case.", most=1_000),
     "output_mode": _choice("full", "summary", "compact", description="full has the texts.", default="summary"),
     "max_tokens": _number(200, 20_000, TOKENS),
@@ -142,8 +144,7 @@ TOOLS = (
         "Save a memory",
         "Save what a later session should know, as soon as you learn it: a decision and its reasons, a rule or "
         "preference the user states, a cause that was hard to find, how this project is built or run. Not what the "
-        "code or git already says, no secrets, no step-by-step progress. Search first: update_memory if it is known. "
-        "It becomes a markdown file of this project that people edit and git carries.",
+        "code or git already says, no secrets, no step-by-step progress. Search first: update_memory if it is known.",
         _object(_MEMORY | ALLOW_SECRET, "content"),
     ),
     Tool(
@@ -164,16 +165,15 @@ TOOLS = (
     Tool(
         "delete_memory",
         "Forget a memory",
-        "Remove a memory that is wrong or no longer matters. The user can bring it back with `memfs undo`.",
-        _object({"memory_id": ID, "digest": DIGEST}, "memory_id"),
+        "Remove a memory that is wrong or no longer matters. rollback_memory brings it back.",
+        _object({"memory_id": NAME, "digest": _text()}, "memory_id"),
         destroys=True,
     ),
     Tool(
         "search_memories",
         "Search memories",
         "Find what earlier sessions learned. Use it before you start a task, choose a library or a design, meet an "
-        "error, or ask the user something they may have answered before. Best first; similarity is 0 to 1; each hit "
-        "has its id for get_memory.",
+        "error, or ask the user something they may have answered before. Best first.",
         _object(_SEARCH, "query"),
         reads=True,
     ),
@@ -208,12 +208,34 @@ TOOLS = (
         reads=True,
     ),
     Tool(
+        "get_memory_history",
+        "What a memory was",
+        "What a memory says and said, newest first, who changed it and why: from git and memfs's journal.",
+        _object({"memory_id": NAME, "limit": _number(1, 100, 50)}, "memory_id"),
+        reads=True,
+    ),
+    Tool(
+        "rollback_memory",
+        "Bring a version back",
+        "Bring back a version of get_memory_history, or a deleted memory. What it says now stays a version.",
+        _object(
+            {
+                "memory_id": NAME,
+                "version_id": _text(least=1),
+                "preserve_relationships": _flag(default=True),
+            },
+            "memory_id",
+            "version_id",
+        ),
+        repeats=True,
+    ),
+    Tool(
         "list_memories",
         "List memories",
         "List memories page by page, without a question: the newest, or the most important, of a kind.",
         _object(
             {
-                **_NARROW,
+                **_untold(_NARROW),
                 "since": _text("2026-01-31, 12h, 7d, 4w"),
                 "until": _text(),
                 "sort": _choice("created", "updated", "importance", default="created"),
@@ -225,10 +247,10 @@ TOOLS = (
     ),
     Tool(
         "move_memory",
-        "Move a memory to another scope",
+        "Move a memory",
         "Change who sees a memory by moving its file: workspace (this project), global (all of the user's projects), "
         "group:NAME. Share beyond the project only when the user wants that.",
-        _object({"memory_id": ID, "to": _text(SCOPE, least=1)}, "memory_id", "to"),
+        _object({"memory_id": NAME, "to": _text(SCOPE, least=1)}, "memory_id", "to"),
         repeats=True,
     ),
     Tool(
@@ -245,8 +267,8 @@ TOOLS = (
         "At the start of a task: the important memories that bear on it.",
         _object(
             {
-                "current_task": _text("What you are about to do.", least=1),
-                "query": _text("More words to look for."),
+                "current_task": _text(least=1),
+                "query": _text(),
                 "limit": _number(1, 20, 5),
                 "min_importance": _number(1, 10, 6),
             },
@@ -260,8 +282,8 @@ TOOLS = (
         "Call once when a session begins: standing directives, recent decisions, patterns, and what bears on the task.",
         _object(
             {
-                "workspace_path": _text("Accepted; the server knows its workspace."),
-                "task_hint": _text("What the session is about."),
+                "workspace_path": _text("Not needed."),
+                "task_hint": _text(),
                 "include_recent_decisions": _flag(default=True),
                 "include_directives": _flag(default=True),
                 "include_patterns": _flag(default=True),
@@ -290,7 +312,7 @@ TOOLS = (
                 "alternatives_considered": _list(TEXTS),
                 "tags": _list(TEXTS, default=[]),
                 "importance": _number(1, 10, 7),
-                "scope": _text(SCOPE),
+                "scope": _text(),
             }
             | ALLOW_SECRET,
             "decision",
@@ -298,7 +320,7 @@ TOOLS = (
     ),
     Tool(
         "organize_session",
-        "Put memories together as a session",
+        "Keep a session",
         "Save a session: a memory that lists the others that belong to one piece of work.",
         _object(
             {
@@ -317,7 +339,7 @@ TOOLS = (
         _object(
             {
                 "session_name": _text(),
-                "auto_create_snapshot": _flag("Save it as a session.", default=True),
+                "auto_create_snapshot": _flag(default=True),
                 "lookback_minutes": _number(1, 43_200, 60),
             }
         ),
@@ -345,7 +367,7 @@ TOOLS = (
         "convert_to_global",
         "Share with all projects",
         "Move a memory to the user's global store, where every project in hybrid or global mode sees it.",
-        _object({"memory_id": ID}, "memory_id"),
+        _object({"memory_id": NAME}, "memory_id"),
         repeats=True,
     ),
     Tool(
@@ -353,7 +375,10 @@ TOOLS = (
         "Take back into a project",
         "Move a memory into this workspace, or another one.",
         _object(
-            {"memory_id": ID, "workspace_id": _text("Absolute path or name of a known workspace; default: this one.")},
+            {
+                "memory_id": NAME,
+                "workspace_id": _text("Absolute path or name of a known workspace; default: this one."),
+            },
             "memory_id",
         ),
         repeats=True,

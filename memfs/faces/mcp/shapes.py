@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from memfs.faces import render
+from memfs.memory import parse
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
 from memfs.trust import inert
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from memfs.answers import Hit
     from memfs.errors import MemfsError
     from memfs.feed import Happening
+    from memfs.history import Version
 
 Json = dict[str, Any]
 
@@ -39,6 +41,8 @@ DETAILED = (*LISTED, "content", "path")
 SUMMARY_CHARACTERS = 100
 LONG_SUMMARY, LONG_TITLE, MANY_TAGS, LONG_TAG = 1_000, 300, 50, 100
 """What a line about a memory shows of a file that was made to be a burden."""
+BROUGHT_BACK = ("restore", "put_back", "undo")
+"""What memfs does by itself, in recall's eyes, when it is told to go back."""
 LEAST_CONTENT = 200
 """Characters of a text that are shown however small the budget."""
 SENTENCE_CHARACTERS = 2_000
@@ -75,6 +79,26 @@ def happening(event: Happening) -> Json:
     shown = {RENAMED.get(key, key): value for key, value in said.items()}
     shown["title"] = cut(event.title, LONG_TITLE)
     return shown | ({} if event.trusted else {"trusted": False})
+
+
+def version(memory_id: str, past: Version) -> Json:
+    """Return what a memory was, under recall's keys."""
+    from memfs.faces import render_git
+
+    said, shown = parse(past.raw, past.path), render_git.past_json(past)
+    return {
+        "version_id": past.name,
+        "memory_id": memory_id,
+        "content": said.body,
+        "context_type": said.type,
+        "importance": said.importance,
+        "tags": [cut(tag, LONG_TAG) for tag in said.tags[:MANY_TAGS]],
+        "summary": cut(said.summary, LONG_SUMMARY),
+        "created_at": shown["at"],
+        "created_by": "system" if past.made and past.made.verb in BROUGHT_BACK else "user",
+        "change_reason": cut(render_git.deed(past), LONG_TITLE),
+        "changed": shown["changed"] and {**shown["changed"], "keys": shown["changed"]["keys"][:MANY_TAGS]},
+    } | ({} if past.trusted else {"trusted": False})
 
 
 def summary_of(entry: Entry) -> str:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from memfs.values import Value
     from memfs.workspace import Workspace
 
+BROUGHT = ("content", "context_type", "importance", "tags", "summary", "category", "title", "scope", "path", "digest",
+           "trusted")  # fmt: skip
+"""What is told of a memory that was brought back."""
 CURSOR_DIGITS = 7
 FLAWS = 20
 """Of each store that a status lists; `memfs doctor` has all."""
@@ -55,6 +58,8 @@ def missing(sentence: str) -> Iterator[None]:
     try:
         yield
     except NotFound as error:
+        if type(error) is not NotFound:  # it is there, and something of it is not
+            raise
         raise Missing(error, sentence) from error
 
 
@@ -245,6 +250,51 @@ def _moved(client: Client, args: Json, to: str, workspace: str | None = None) ->
     return shown | ({"workspace_id": str(store.root.parent)} if store.scope == "workspace" else {})
 
 
+# ---- what it was
+
+
+def get_memory_history(client: Client, args: Json) -> Json:
+    """Tell what a memory was, and who changed it."""
+    with missing("Memory {} not found"):
+        told = client.here.history(args["memory_id"], int(args["limit"]))
+    versions = [shapes.version(told.memory_id, version) for version in told.versions]
+    shown, left_out = shapes.bounded(versions, TOKENS)
+    if told.present is not None:
+        client.saw(told.present, whole="truncated" not in shown[0])
+    answer = {
+        "success": True,
+        "memory_id": told.memory_id,
+        "versions": shown,
+        "total_versions": len(versions),
+        "oldest_version": versions[-1]["created_at"],
+        "newest_version": versions[0]["created_at"],
+        "present": told.present is not None,
+        "committed": told.committed,
+    }
+    notes = [*told.notes, *(["There are older ones: ask for more with limit."] if told.more else [])]
+    return shapes.noted(answer, [*notes, *([f"{left_out} older versions did not fit."] if left_out else [])])
+
+
+def rollback_memory(client: Client, args: Json) -> Json:
+    """Bring back what a memory was."""
+    expect = ""
+    with suppress(NotFound):  # of a forgotten one nothing has to be there
+        expect = client.expected(client.here.get(args["memory_id"]))
+    with missing("Failed to rollback memory: Memory not found: {}"):
+        done = client.here.restore(args["memory_id"], args["version_id"], expect=expect)
+    whole = shapes.memory(done.entry, body=True)
+    shown = shapes.shortened({"id": whole["memory_id"], **shapes.only(whole, BROUGHT)}, TOKENS * CHARACTERS_PER_TOKEN)
+    client.saw(done.entry, whole="truncated" not in shown)
+    answer = {
+        "success": True,
+        "memory": shown,
+        "rolled_back_to": args["version_id"],
+        "preserve_relationships": args["preserve_relationships"],
+        "message": f"Successfully rolled back memory to version {cut(args['version_id'], MAX_SHOWN)}",
+    }
+    return shapes.noted(answer, done.notes)
+
+
 # ---- finding
 
 
@@ -367,7 +417,7 @@ HANDLERS = {
     for handler in (
         store_memory, store_batch_memories, update_memory, delete_memory, search_memories, search_all_projects,
         get_memory, list_memories, move_memory, memory_status, quick_store_decision, convert_to_global,
-        convert_to_workspace,
+        convert_to_workspace, get_memory_history, rollback_memory,
     )
 }  # fmt: skip
 """Tool to what it does; those of `contexts` are beside."""

@@ -1,0 +1,188 @@
+"""What git's log says of one memory of a store, and of those that are gone from it. Nothing is run or fetched by it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from math import inf
+from typing import NamedTuple
+
+from memfs import memory as memories
+from memfs.errors import Refused
+from memfs.errors import StorageFailed
+from memfs.git import GitFailed
+from memfs.memory import MAX_BYTES
+from memfs.memory import Memory
+from memfs.repository import Repository
+from memfs.store import Store
+
+SECONDS = 20.0
+"""After which git is not waited for any longer."""
+MOST_GONE = 1_000
+"""Commits that removed something, and removed memories, that are looked at."""
+_LOG = ("log", "--root", "--raw", "-z", "--no-abbrev", "-O/dev/null", "--no-ext-diff", "--no-textconv", "--no-color",
+        "--no-show-signature", "--encoding=UTF-8", "--format=%H%x00%an%x00%ct%x00%s")  # fmt: skip
+_JUST = 1e-6
+
+
+class Commit(NamedTuple):
+    """A commit that changed a memory.
+
+    Attributes:
+        at: Seconds since the epoch, at the end of the second that git knows; never later than a later commit.
+        path: Of the memory in it, below the store.
+        raw: Its bytes after it; None when it removed the memory.
+    """
+
+    name: str
+    author: str
+    subject: str
+    at: float
+    path: str
+    raw: bytes | None
+
+
+class _Change(NamedTuple):
+    """What a commit did to a file: git's letter for it, its path from the top, its objects (none: zeros)."""
+
+    commit: tuple[str, str, str, float]
+    letter: str
+    path: str
+    before: str
+    after: str
+
+
+def commits(store: Store, path: str, memory_id: str, limit: int, notes: list[str]) -> Iterator[Commit]:
+    """Yield the newest *limit* commits that changed the memory at *path* of *store*, newest first, through renames.
+
+    Where git cannot be asked, or does not have it all, less is yielded, and *notes* say so.
+    """
+    try:
+        if (repository := _born(store)) is None:
+            return
+        changes = _changes(repository, repository.prefix + path, limit, "--follow", "-c")
+        if not changes and (former := _renamed(repository, store, memory_id)):
+            changes = _changes(repository, former, limit, "--follow", "-c")
+        texts = _texts(repository, [change.after for change in changes if change.after.strip("0")])
+        if len(changes) < limit and repository.run("rev-parse", "--is-shallow-repository").line == "true":
+            notes.append(f"{repository.top} is a shallow clone; `git fetch --unshallow` brings what was before.")
+    except (GitFailed, Refused, StorageFailed) as error:
+        notes.append(f"What git has is left out: {error}")
+        return
+    for change in changes:
+        raw, lay = texts.get(change.after), os.path.relpath(change.path, repository.prefix or ".")
+        if raw is None and change.after.strip("0"):
+            notes.append(f"Some of it is not in this clone; `git log -p -- {change.path}` in {repository.top} gets it.")
+            continue
+        if raw is not None and (said := memories.parse(raw, lay)).id_written and said.id != memory_id:
+            return  # another memory, which git takes for an earlier one of this
+        yield Commit(*change.commit, lay, raw)
+        if change.letter == "C":
+            return  # it was made as a copy of another
+
+
+def removed(store: Store) -> Iterator[Memory]:
+    """Yield the memories that git has of *store* and that are not in it, those that went last first.
+
+    Raises:
+        GitFailed, Refused: See `Repository.of`.
+        OutsideStore, StorageFailed: See `Store.scan`.
+    """
+    if (repository := _born(store)) is None:
+        return
+    gone = _gone(repository, store)
+    present = store.scan().files
+    for change in _changes(repository, repository.prefix or ".", MOST_GONE, "-M", "--diff-filter=D"):
+        if _is_gone(path := change.path[len(repository.prefix) :], present):
+            gone.setdefault(path, change.before)
+    yield from _memories(repository, gone)
+
+
+def _gone(repository: Repository, store: Store) -> dict[str, str]:
+    """Return the objects of those memories of the last commit that are not in *store*, by path."""
+    prefix, present = repository.prefix, store.scan().files
+    tree = repository.tree("HEAD", [prefix] if prefix else [])
+    paths = {path[len(prefix) :]: blob.oid for path, blob in tree.items() if blob.is_file}
+    return {path: oid for path, oid in paths.items() if _is_gone(path, present)}
+
+
+def _is_gone(path: str, present: Collection[str]) -> bool:
+    return path[-3:].lower() == ".md" and "/." not in f"/{path}" and path not in present
+
+
+def _memories(repository: Repository, oids: Mapping[str, str]) -> Iterator[Memory]:
+    texts = _texts(repository, list(oids.values())[:MOST_GONE])
+    return (memories.parse(texts[oid], path) for path, oid in oids.items() if oid in texts)
+
+
+def _renamed(repository: Repository, store: Store, memory_id: str) -> str:
+    """Return which file of the last commit, from the top, was renamed since to hold a memory; empty when none was."""
+    gone = _memories(repository, _gone(repository, store))
+    same = (memory.path for memory in gone if memory.id_written and memory.id == memory_id)
+    path = next(same, "")
+    return path and repository.prefix + path
+
+
+def is_in_git(store: Store) -> bool:
+    """Return whether a repository seems to be around *store*; git is not asked."""
+    return any((place / ".git").exists() for place in (store.root, *store.root.parents))
+
+
+def _born(store: Store) -> Repository | None:
+    """Return the repository around *store*, None when there is none, or nothing was committed in it yet."""
+    place = store.root if store.is_there() else store.root.parent
+    repository = Repository.of(place) if place.is_dir() else None
+    if repository is not None and place != store.root:  # it was removed as a whole
+        repository.prefix += f"{store.root.name}/"
+    return repository if repository and repository.head() else None
+
+
+def _changes(repository: Repository, path: str, most: int, *options: str) -> list[_Change]:
+    """Return what the commits up to HEAD did to *path*, newest first."""
+    command = (*_LOG, *options, f"--max-count={most}", "HEAD", "--", path)
+    literal = {"GIT_LITERAL_PATHSPECS": "1"}
+    try:
+        listed = repository.run(*command, environ=literal, seconds=SECONDS)
+    except GitFailed:  # to compare texts, as renames take, a partial clone would have to fetch them
+        listed = repository.run(*_LOG, "--no-renames", *command[len(_LOG) + 1 :], environ=literal, seconds=SECONDS)
+    return list(_read(iter(listed.fields)))
+
+
+def _read(fields: Iterator[str]) -> Iterator[_Change]:
+    """Yield the changes that git listed as `_LOG` says: a commit, then for each file a line about it and its names."""
+    at = inf
+    commit = ("", "", "", at)
+    for field in fields:
+        line = field.lstrip("\n")
+        if not line.startswith(":"):
+            if line:
+                author, second, subject = next(fields), next(fields), next(fields)
+                at = min(at - _JUST, (int(second) if second.isdecimal() else 0) + 1 - _JUST)
+                commit = (line, author, subject, at)
+            continue
+        parents = len(line) - len(line.lstrip(":"))
+        words = line.lstrip(":").split(" ")
+        modes, oids, letter = words[: parents + 1], words[parents + 1 : -1], words[-1][0]
+        path = next(fields)
+        if parents == 1 and letter in "RC":
+            path = next(fields)
+        named = path.encode("utf-8", "replace").decode() == path
+        if named and (modes[-1].startswith("100") or letter == "D"):
+            yield _Change(commit, letter, path, oids[0], oids[-1])
+
+
+def _texts(repository: Repository, oids: Sequence[str]) -> dict[str, bytes]:
+    """Return the bytes of those of *oids* that are there, and no larger than a memory may be."""
+    if not oids:
+        return {}
+    try:
+        sizes = repository.run("cat-file", "--batch-check", feed="".join(f"{oid}\n" for oid in oids).encode())
+        listed = [line.split() for line in sizes.line.split("\n")]
+        there = [words[0] for words in listed if words[1] == "blob" and int(words[2]) <= MAX_BYTES]
+        return dict(zip(there, repository.blobs(there), strict=True))
+    except GitFailed:  # of a partial clone: it ends at the first that is not there
+        half = len(oids) // 2
+        return _texts(repository, oids[:half]) | _texts(repository, oids[half:]) if half else {}

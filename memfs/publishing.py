@@ -1,0 +1,296 @@
+"""Publishing memories: a branch that has them as they are on disk, for others to look at before they take it."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from itertools import chain
+from itertools import count
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from memfs import credentials
+from memfs import memory as memories
+from memfs import syncing
+from memfs.answers import Entry
+from memfs.errors import Invalid
+from memfs.errors import Refused
+from memfs.network import Remote
+from memfs.network import reached
+from memfs.repository import Blob
+from memfs.repository import Repository
+from memfs.uniting import Load
+from memfs.uniting import is_memory
+from memfs.workspace import Workspace
+
+HEADS = "refs/heads/"
+ATTEMPTS = 3
+"""How many names are tried for a branch that others make at the same moment."""
+BATCH = 1_000
+"""Files of a remote that are looked through at once."""
+
+
+class Piece(NamedTuple):
+    """A memory as it is published.
+
+    Attributes:
+        path: Where, from the repository's top.
+        raw: Its bytes, as git keeps them there.
+        is_new: Whether nothing lies there yet.
+    """
+
+    entry: Entry
+    path: str
+    raw: bytes
+    is_new: bool
+
+
+class Published(NamedTuple):
+    """A branch with memories.
+
+    Attributes:
+        branch: Its name.
+        commit: Its one commit.
+        place: The repository that has it: a folder, or the address of a remote without credentials.
+        pieces: What it has.
+        push: The command that gives it to others; empty when it was pushed.
+        said: What the remote said to that, line by line: often where to ask for it to be merged.
+        notes: What people should know.
+    """
+
+    branch: str
+    commit: str
+    place: str
+    pieces: tuple[Piece, ...]
+    push: str
+    said: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Wish(NamedTuple):
+    """How memories are to be published.
+
+    Attributes:
+        to: `group:NAME`: pushed to the group's remote, on top of what that has. Empty: kept in the project's own
+            repository, on top of HEAD.
+        branch: Its name; empty for one made of the first title.
+        message: Of the commit; empty for the titles.
+        allow_secret: Also what seems to hold a credential.
+    """
+
+    to: str = ""
+    branch: str = ""
+    message: str = ""
+    allow_secret: bool = False
+
+
+def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published:
+    """Make a branch that has memories of the workspace *here*; HEAD, index and files stay as they are.
+
+    Args:
+        here: Whose.
+        references: Which, each as for `Workspace.get`.
+        wish: How.
+
+    Raises:
+        Refused: One is not the workspace's own, or not the user's, cannot be read as it stands, or holds a credential;
+            all of them are there already; there is no repository or remote, or it has nothing yet.
+        Invalid: The branch has no name that git takes, or that of another; there is no such group.
+        Unreachable, GitFailed: As they say; nothing was published.
+        NotFound, Ambiguous, Twins, OutOfScope: See `Workspace.get` and `View.store`.
+    """
+    if wish.to and not wish.to.startswith("group:"):
+        raise Invalid(f"{wish.to!r} is no group; memories are published to group:NAME, or in the project's repository.")
+    entries = list({entry.path: entry for entry in map(here.get, references)}.values())
+    for entry in entries:
+        _refuse_unfit(entry, wish)
+    return _to_remote(here, entries, wish) if wish.to else _in_project(entries, wish)
+
+
+def _refuse_unfit(entry: Entry, wish: Wish) -> None:
+    """Refuse to publish what is not the workspace's own, not the user's, or not fit to be read by others."""
+    memory = entry.memory
+    if entry.store.scope != "workspace":
+        raise Refused(
+            f"{entry.path} is of {entry.store.scope}, and only memories of this workspace are published; "
+            "`memfs move` brings it here."
+        )
+    if not entry.trusted:
+        where = wish.to or "a commit of theirs"
+        raise Refused(
+            f"{entry.path} came with the repository, and in {where} it would pass for the user's own. "
+            "If they vouch for it: `memfs trust`, then publish it."
+        )
+    if memory.state != "ok":
+        line, reason = memory.problems[0]
+        raise Refused(f"{entry.path} is {memory.state} (line {line}: {reason}). Mend it in an editor, then publish it.")
+    secrets = () if wish.allow_secret else credentials.find_secrets(entry.file.raw.decode("utf-8", "replace"))
+    if secrets:
+        kinds = ", ".join(f"{each.kind} in line {each.line}" for each in secrets)
+        raise Refused(
+            f"Nothing was published: {entry.path} seems to hold a secret ({kinds}). "
+            "Take it out, or say that it may be published (--allow-secret)."
+        )
+
+
+# ---- in the project's own repository
+
+
+def _in_project(entries: Sequence[Entry], wish: Wish) -> Published:
+    """Make the branch on top of HEAD, in the repository around the workspace's memories."""
+    root = entries[0].store.root
+    repository = Repository.of(root)
+    if repository is None:
+        raise Refused(f"{root} lies in no git repository; `git init` begins one.")
+    head = repository.head()
+    if not head:
+        raise Refused(f"{repository.top} has no commit yet, and a branch stands on one; commit something first.")
+    before = repository.tree(head, [repository.prefix] if repository.prefix else [])
+    places = {entry.path: repository.prefix + entry.memory.path for entry in entries}
+    pieces = _changed(entries, places, before, repository)
+    if not pieces:
+        raise Refused(f"There is nothing to publish: the last commit of {repository.top} has the same.")
+    taken = repository.run("for-each-ref", "--format=%(refname)", HEADS).line.split("\n")
+    branch = next(_names(entries, wish, repository, taken))
+    commit = _written(pieces, wish, repository, head)
+    repository.point(HEADS + branch, commit, "0" * len(commit))
+    ignored = sorted(repository.ignored([piece.path for piece in pieces if piece.is_new]))
+    notes = [f"An ignore rule keeps {path} out of git; the branch has it all the same." for path in ignored]
+    remote = _remote_of(repository)
+    if not remote:
+        notes.append("This repository has no remote yet; `git remote add origin URL` names one.")
+    push = shlex.join(("git", "push", "--set-upstream", remote or "origin", branch))
+    return Published(branch, commit, str(repository.top), pieces, push, (), tuple(notes))
+
+
+def _remote_of(repository: Repository) -> str:
+    """Return the remote that a branch is most likely meant for, empty when there is none."""
+    listed = repository.run("config", "--name-only", "-z", "--get-regexp", r"^remote\..*\.url$", fine=(0, 1)).fields
+    names = [name.removeprefix("remote.").removesuffix(".url") for name in listed]
+    return "origin" if "origin" in names else next(iter(names), "")
+
+
+# ---- to the remote of a group
+
+
+def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> Published:
+    """Push the branch, on top of its default branch, to the remote of the group that is wished for."""
+    name = here.view.store(wish.to).scope.removeprefix("group:")
+    shelf = syncing.shelf_of(here.config, group=name)
+    if not shelf.remote:
+        raise Refused(f"{wish.to} has no remote; `memfs sync --group {name} --remote URL` sets one.")
+    repository = Repository.of(shelf.top) if (shelf.top / ".git").exists() else None
+    if repository is None or repository.prefix:
+        raise Refused(f"{wish.to} was not synced yet; `memfs sync --group {name}` does that.")
+    with (
+        tempfile.TemporaryDirectory(prefix="memfs-") as folder,
+        reached(shelf.remote, repository, Path(folder) / "network") as remote,
+    ):
+        theirs = remote.head()
+        if not theirs:
+            raise Refused(f"{remote} is empty, and a branch stands on something; `memfs sync --group {name}` first.")
+        if not repository.commit_of(theirs):
+            remote.fetch()
+        tree = repository.tree(theirs)
+        pieces = _changed(entries, _places(entries, tree, remote.blobs), tree, repository)
+        if not pieces:
+            raise Refused(f"There is nothing to publish: {remote} has the same.")
+        commit = _written(pieces, wish, repository, theirs)
+        branch = _given(remote, commit, _names(entries, wish, repository, remote.branches))
+    stays = "What you published stays in this workspace, too; forget it here when the group's has come by `memfs sync`."
+    return Published(branch, commit, str(remote), pieces, "", remote.said, (stays,))
+
+
+def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> dict[Path, str]:
+    """Return where in *tree* each of *entries* is to lie: where it does, else by its own name, or by a free one."""
+    there = _found(entries, tree, load)
+    taken = {path.casefold() for path in tree}
+    places = {}
+    for entry in entries:
+        path = there.get(entry.memory.id, entry.memory.path)
+        folder, slash, _ = path.rpartition("/")
+        while entry.memory.id not in there and path.casefold() in taken:
+            path = f"{folder}{slash}{memories.file_name(entry.memory.title)}"
+        taken.add(path.casefold())
+        places[entry.path] = path
+    return places
+
+
+def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> dict[str, str]:
+    """Return the path in *tree* of each of *entries* that is there, by id; of several the one that has its name."""
+    ids, named = {entry.memory.id for entry in entries}, {entry.memory.path for entry in entries}
+    paths = [path for path, blob in tree.items() if is_memory(path) and blob.is_file]
+    paths.sort(key=named.__contains__)  # the last one counts
+    found = {}
+    for start in range(0, len(paths), BATCH):
+        some = paths[start : start + BATCH]
+        for path, raw in zip(some, load([tree[path].oid for path in some]), strict=True):
+            if path in named or any(each.encode() in raw for each in ids):
+                found[memories.parse(raw, path).id] = path
+    return {memory_id: path for memory_id, path in found.items() if memory_id in ids}
+
+
+def _given(remote: Remote, commit: str, names: Iterator[str]) -> str:
+    """Push *commit* as a branch of the first of *names* that nobody was faster with, and return that name.
+
+    Raises:
+        Refused: Others were faster with all of them.
+        Unreachable: The remote does not take it.
+    """
+    for name in islice(names, ATTEMPTS):
+        if remote.take(commit, HEADS + name):
+            return name
+    raise Refused(f"{remote} has another branch of that name since a moment ago; nothing was published. Try again.")
+
+
+# ---- what both share
+
+
+def _changed(
+    entries: Sequence[Entry], places: Mapping[Path, str], before: Mapping[str, Blob], repository: Repository
+) -> tuple[Piece, ...]:
+    """Return those of *entries* that differ from what lies at their place in the tree *before*."""
+    pieces = []
+    for entry in entries:
+        path = places[entry.path]
+        raw = repository.kept(path, entry.file.raw)
+        if path not in before or before[path].oid != repository.oid(raw):
+            pieces.append(Piece(entry, path, raw, path not in before))
+    return tuple(pieces)
+
+
+def _written(pieces: Sequence[Piece], wish: Wish, repository: Repository, parent: str) -> str:
+    """Return a new commit that has *pieces* on top of the commit *parent*."""
+    first, more = pieces[0].entry.memory.title, len(pieces) - 1
+    said = f"memories: {first} and {more} more" if more else f"memory: {first}"
+    return repository.write({piece.path: piece.raw for piece in pieces}, wish.message or said, [parent])
+
+
+def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: Collection[str]) -> Iterator[str]:
+    """Yield names for the branch: the one that was wished for alone, else one of the first title, numbered if taken.
+
+    Args:
+        entries: What is published.
+        wish: How.
+        repository: Asks git what a name may be.
+        taken: The branches that there are, as refs.
+
+    Raises:
+        Invalid: What was wished for is no name, or is taken.
+    """
+    if name := wish.branch:
+        if name[0] == "-" or name == "HEAD" or repository.run("check-ref-format", HEADS + name, fine=(0, 1)).code:
+            raise Invalid(f"{name!r} is no name of a branch.")
+        if HEADS + name in taken:
+            raise Invalid(f"There is a branch {name} already; name another one.")
+        yield name
+        return
+    # where a branch is called memfs, none can lie below it
+    stem = f"memfs{'-' if f'{HEADS}memfs' in taken else '/'}{memories.slug(entries[0].memory.title)}"
+    numbered = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    yield from (name for name in numbered if HEADS + name not in taken)

@@ -1,0 +1,549 @@
+"""Syncing memories that have a repository of their own with a remote one: commit, fetch, unite, push.
+
+The files are written by the store, which replaces only what it expects, before HEAD moves: whatever stops a
+sync on the way is taken up by the next one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from operator import itemgetter
+from pathlib import Path
+from typing import NamedTuple
+
+from memfs import committing
+from memfs import locks
+from memfs import scope
+from memfs.changes import GONE
+from memfs.committing import Standing
+from memfs.config import GROUP_NAME
+from memfs.config import Config
+from memfs.errors import Conflict
+from memfs.errors import Refused
+from memfs.git import GitFailed
+from memfs.memory import MAX_BYTES
+from memfs.memory import digest
+from memfs.network import reached
+from memfs.network import without_credentials
+from memfs.repository import Blob
+from memfs.repository import Repository
+from memfs.repository import Staged
+from memfs.settings import refuse_unknown_group
+from memfs.store import ABSENT
+from memfs.store import Store
+from memfs.uniting import Load
+from memfs.uniting import Tree
+from memfs.uniting import United
+from memfs.uniting import is_memory
+from memfs.uniting import unite
+
+Progress = Callable[[str, int, int], None]
+"""(what is being done, how much of it is done, of how much; 0 when that is not known)"""
+Step = tuple[int, Callable[[], object]]
+"""(0 for a new file, 1 for another text, 2 for a removal, what does it)"""
+
+ROUNDS = 3
+"""How often a push that somebody was faster than is tried."""
+WAIT_SECONDS = 30.0
+"""How long another sync of the same repository is waited for."""
+MANY = 0.3
+"""The part of a store's memories that may vanish in one sync without a question."""
+RESCUES = 20
+"""How many of the states before a merge are kept, as refs/memfs/rescue/…."""
+REMOTE_REF, RESCUE_REFS = "refs/memfs/remote", "refs/memfs/rescue"
+MERGING_REF = "refs/memfs/merging"
+"""What of the remote's is being merged while the files are written; a sync that was cut short left it."""
+IGNORED = """\
+# memfs syncs the memories, and nothing else of this folder: settings name the folders of one machine.
+/*
+!/global/
+!/groups/
+!/.gitignore
+!/.gitattributes
+"""
+ATTRIBUTES = "*.md merge=memfs\n"
+_PLACE = re.compile(rf"(global/|groups/{GROUP_NAME.pattern}/)(.+)", re.DOTALL)
+"""A path from the top of the home folder: its store, and the path in that."""
+_UNFIT = re.compile(r"(?i)(?:^|/)\.{0,2}(?=/|$)|(?:^|[/\\])(?:\.git|git~1)[ .]*(?=[/\\:]|$)")
+"""A path that git puts nowhere: it leads out of the folder, or into git's own."""
+
+
+class Shelf(NamedTuple):
+    """What is synced as one: a folder that is a repository of its own.
+
+    Attributes:
+        whose: A key of `Config.remotes`.
+        top: The folder.
+        remote: The other side, as git names it; empty when none is set.
+    """
+
+    whose: str
+    top: Path
+    remote: str
+
+    @property
+    def shown_remote(self) -> str:
+        """The other side, without the credentials that its address may hold."""
+        return without_credentials(self.remote)
+
+
+class Synced(NamedTuple):
+    """What a sync did.
+
+    Attributes:
+        shelf: Of what.
+        committed: Memories that were new, changed or removed here since the last one.
+        brought: Paths that were added, changed or removed here, by what the remote had.
+        pushed: Whether the remote was given something.
+        clashes: Paths where both texts stand in the file, to be settled by a person.
+        held: Paths that are not synced until a person has done something about them.
+        notes: What people should know.
+    """
+
+    shelf: Shelf
+    committed: int
+    brought: tuple[str, ...]
+    pushed: bool
+    clashes: tuple[str, ...]
+    held: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def shelves(config: Config) -> list[Shelf]:
+    """Return what can be synced: the home folder, and each group with a remote of its own.
+
+    The home folder is left out where nothing but groups has a remote.
+    """
+    home = Shelf("", config.home, config.remotes.get("", ""))
+    groups = [f"group:{name}" for name in sorted(config.groups) if f"group:{name}" in config.remotes]
+    alone = bool(groups) and not home.remote and not (home.top / ".git").exists()
+    return [*([] if alone else [home]), *(_group_shelf(config, whose) for whose in groups)]
+
+
+def shelf_of(config: Config, *, group: str = "", workspace: Path | None = None) -> Shelf:
+    """Return what is synced for a group, for a workspace whose memories have a repository of their own, or the home.
+
+    Raises:
+        Invalid: There is no such group.
+        Refused: The workspace's memories travel with its repository.
+    """
+    if group:
+        return _group_shelf(config, f"group:{group}")
+    if workspace is None:
+        return Shelf("", config.home, config.remotes.get("", ""))
+    store = scope.workspace_store(workspace)
+    top = store.root
+    if not store.is_there() or not (top / ".git").exists():
+        raise Refused(
+            f"The memories of {workspace} have no repository of their own: they travel with the project's "
+            f"(`memfs commit`, `git push`). To give them one: `git init {top}`."
+        )
+    return Shelf(str(workspace), top, config.remotes.get(str(workspace), ""))
+
+
+def stores(config: Config, shelf: Shelf) -> dict[str, Store]:
+    """Return each store that is synced with *shelf*, by where it lies below its top (with a final slash)."""
+    if shelf.whose:
+        return {"": store_at(config, shelf, "")}
+    groups = config.home / "groups"
+    names = sorted(path.name for path in groups.iterdir()) if groups.is_dir() else []
+    found = {}
+    for prefix in ("global/", *(f"groups/{name}/" for name in names if GROUP_NAME.fullmatch(name))):
+        store = store_at(config, shelf, prefix)
+        if store.is_there() and not _apart(config, shelf, prefix):
+            found[prefix] = store
+    return found
+
+
+def _apart(config: Config, shelf: Shelf, prefix: str) -> str:
+    """Return why the folder *prefix* below the top of the home's *shelf* is not synced with it; empty when it is."""
+    place = shelf.top / prefix
+    if os.path.realpath(place) != str(Path(os.path.realpath(shelf.top), prefix)):
+        return "it is a link or lies behind one, and what it leads to is not this folder's"
+    if f"group:{place.name}" in config.remotes and place.parent != shelf.top:
+        return "it has a remote of its own"
+    if any((folder / ".git").exists() for folder in {place, place.parent} - {shelf.top}):
+        return "it has a repository of its own; to sync that: `memfs sync --group NAME --remote URL`"
+    return ""
+
+
+def store_at(config: Config, shelf: Shelf, prefix: str) -> Store:
+    """Return the store that lies at *prefix* below the top of *shelf*."""
+    group = shelf.whose.removeprefix("group:") if shelf.whose else prefix.removeprefix("groups/").rstrip("/")
+    if shelf.whose == f"group:{group}" or prefix == f"groups/{group}/":
+        return scope.group_store(config, group)
+    return scope.workspace_store(shelf.top.parent) if shelf.whose else scope.global_store(config)
+
+
+def _group_shelf(config: Config, whose: str) -> Shelf:
+    refuse_unknown_group(config, whose.removeprefix("group:"))
+    return Shelf(whose, scope.group_store(config, whose.removeprefix("group:")).root, config.remotes.get(whose, ""))
+
+
+def sync(
+    config: Config,
+    shelf: Shelf,
+    *,
+    yes: bool = False,
+    allow_secret: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Synced:
+    """Bring *shelf* and its remote to the same state.
+
+    Args:
+        config: The user's settings.
+        shelf: What.
+        yes: Let more than `MANY` of the memories vanish, on either side.
+        allow_secret: Sync what seems to hold a credential.
+        progress: Told what is being done.
+
+    Raises:
+        Refused: There is a merge under way, the histories have nothing in common, too much would vanish, a store that
+            the remote changed is not synced, or the remote is that of something else.
+        Conflict: A file here is neither committed nor to be committed, and the remote has another.
+        Unreachable: The remote does not answer; what is new here is committed.
+        GitFailed, StorageFailed, OutsideStore: As they say.
+    """
+    folder = config.state / "syncing" / digest(os.fsencode(shelf.top))[:16]
+    with locks.locked(folder, WAIT_SECONDS):
+        return _Sync(config, shelf, folder, _May(yes, allow_secret), progress).done()
+
+
+class _May(NamedTuple):
+    """What a person allows for once; see `sync`."""
+
+    yes: bool
+    allow_secret: bool
+
+
+class _Sync:
+    """One sync, while its lock is held."""
+
+    def __init__(self, config: Config, shelf: Shelf, folder: Path, may: _May, progress: Progress) -> None:
+        self.config, self.shelf, self.folder, self.may, self.progress = config, shelf, folder, may, progress
+        self.repository = self._repository()
+        self.notes: list[str] = []
+        self.brought: list[str] = []
+        self.clashes: list[str] = []
+        self.held: set[str] = set()
+        self.waiting: list[str] = []
+        self.apart: set[str] = set()
+        self.load: Load = self.repository.blobs
+        self.known = {place[0] for path in self._tree(self.repository.head()) if (place := self._place(path))}
+
+    def _repository(self) -> Repository:
+        top = self.shelf.top
+        found = (Repository.of(top) if (top / ".git").exists() else None) or self._begun()
+        if Path(os.path.realpath(found.top)) != Path(os.path.realpath(top)):
+            raise Refused(f"{top} is no repository that git would open; look at {top / '.git'}.")
+        if underway := found.underway():
+            raise Refused(f"{top} is in the middle of {underway}; finish or abort that, then sync again.")
+        return found
+
+    def _begun(self) -> Repository:
+        """Return the repository that begins here; begin again where a process died in the middle of that."""
+        top = self.shelf.top
+        top.mkdir(parents=True, exist_ok=True)
+        for name, text in {
+            ".gitattributes": ATTRIBUTES,
+            **({} if self.shelf.whose else {".gitignore": IGNORED}),
+        }.items():
+            if not os.path.lexists(top / name):
+                locks.put(top / name, text.encode())
+        made = Repository.begin(top)
+        made.run("config", "merge.memfs.name", "memfs: one memory of two versions")
+        made.run("config", "merge.memfs.driver", "memfs merge-driver %O %A %B %P")
+        for path in (*made.folder.rglob("*"), made.folder, top):  # git flushes none of what it begins with
+            _flush(path)
+        return made
+
+    def done(self) -> Synced:
+        """Commit, then bring both sides together, in at most `ROUNDS` rounds."""
+        self._finish()
+        self.progress("committing", 0, 0)
+        committed = self._commit()
+        if not self.shelf.remote:
+            self.notes.append(
+                "No remote is set: this is a history on this machine. `memfs sync --remote URL` sets one."
+            )
+            return self._answer(committed, pushed=False)
+        for _ in range(ROUNDS):
+            with reached(self.shelf.remote, self.repository, self.folder / "network") as remote:
+                self.load = remote.blobs
+                self.progress("asking the remote", 0, 0)
+                theirs = remote.head()
+                if theirs and not self._has(theirs):
+                    self.progress("fetching", 0, 0)
+                    remote.fetch()
+                ours = self._united_with(theirs, str(remote)) if theirs else self.repository.head()
+                self.progress("pushing", 0, 0)
+                if ours == theirs or remote.take(ours):
+                    self.repository.point(REMOTE_REF, ours)
+                    return self._answer(committed, pushed=ours != theirs)
+        raise GitFailed(f"{remote} changed {ROUNDS} times meanwhile; what is new here is committed. Sync again.")
+
+    def _has(self, commit: str) -> bool:
+        """Return whether HEAD leads to *commit*: a fetch that was cut short may have left it without its files."""
+        return not self.repository.run("merge-base", "--is-ancestor", commit, "HEAD", fine=(0, 1, 128)).code
+
+    def _finish(self) -> None:
+        """Take up a merge while whose writing a process died, or the files that it wrote would look like edits."""
+        theirs = self.repository.commit_of(MERGING_REF)
+        if theirs:
+            with suppress(Conflict, Refused):  # edited since then: that is committed, and merged anew
+                self._united_with(theirs, "it")
+            self.repository.point(MERGING_REF, "")
+
+    def _answer(self, committed: int, *, pushed: bool) -> Synced:
+        brought = tuple(dict.fromkeys(self.brought))
+        told = tuple(dict.fromkeys(self.notes))
+        return Synced(self.shelf, committed, brought, pushed, tuple(self.clashes), tuple(self.waiting), told)
+
+    # ---- what is here
+
+    def _tree(self, revision: str) -> Tree:
+        return {path: blob for path, blob in self.repository.tree(revision).items() if not _UNFIT.search(path)}
+
+    def _place(self, path: str) -> tuple[str, str] | None:
+        """Return the store, by its prefix, and the path in it that *path* is; None when it is no memory of memfs's."""
+        if not is_memory(path):
+            return None
+        if self.shelf.whose:
+            return "", path
+        place = _PLACE.fullmatch(path)
+        return (place[1], place[2]) if place else None
+
+    def _shut(self, prefix: str) -> str:
+        """Return why the store at *prefix* is not synced, in words; empty when it is."""
+        if self.shelf.whose:
+            return ""
+        place = self.shelf.top / prefix
+        if prefix in self.known and not os.path.lexists(place):
+            return f"{place} was moved or removed; put it back, or make it anew, empty, to have its memories removed"
+        return _apart(self.config, self.shelf, prefix)
+
+    def _commit(self) -> int:
+        """Commit what is new here; return how many memories that is."""
+        if not self.repository.head():
+            begun = self._rules()
+            new = self.repository.write(begun, "memories: begun", [])
+            self.repository.advance(new, "", self.repository.tree(new))
+        self.notes += [
+            f"{prefix} is not synced: {why}." for prefix in sorted(self.known) if (why := self._shut(prefix))
+        ]
+        count = 0
+        for prefix, store in stores(self.config, self.shelf).items():
+            done = committing.commit(store, allow_secret=self.may.allow_secret)
+            self._note_held(prefix, done.before)
+            self.notes += done.notes
+            count += len(done.before.contents)
+        return count
+
+    def _rules(self) -> dict[str, bytes]:
+        """Return git's own rules that lie at the top, as `Repository` does not have them yet."""
+        files = {name: self.shelf.top / name for name in (".gitattributes", ".gitignore")}
+        return {name: file.read_bytes() for name, file in files.items() if file.is_file() and not file.is_symlink()}
+
+    def _note_held(self, prefix: str, now: Standing) -> None:
+        self.held |= {f"{prefix}{path}" for path in (*now.held, *now.conflicts, *now.ignored)}
+        self.waiting += [f"{prefix}{path}" for path in (*now.held, *now.conflicts)]
+        self.notes += [f"{prefix}{path} is not synced: {reason}" for path, reason in now.held.items()]
+        self.notes += [
+            f"{prefix}{path} is not synced: it is in conflict; `memfs resolve` settles it." for path in now.conflicts
+        ]
+        self.notes += [f"{prefix}{path} is not synced: git is told to ignore it." for path in now.ignored]
+
+    # ---- bringing together
+
+    def _united_with(self, theirs: str, remote: str) -> str:
+        """Return the commit in which HEAD and *theirs* are one, after the work tree has what is in it."""
+        repository = self.repository
+        ours = repository.head()
+        common = repository.run("merge-base", ours, theirs, fine=(0, 1)).line
+        if not common and repository.commit_of(REMOTE_REF):  # what was never anywhere else is joined with anything
+            raise Refused(
+                f"{self.shelf.top} and {remote} have no history in common; nothing was changed. If they "
+                f"belong together: move {self.shelf.top / '.git'} away and sync again, which merges the files."
+            )
+        base, mine, other = self._tree(common), self._tree(ours), self._tree(theirs)
+        if not common:
+            self._refuse_strange(other, remote)
+        self.progress("merging", 0, 0)
+        self.apart = self._no_memories(mine, other)
+        fit = [_without(tree, self.apart) for tree in (base, mine, other)]
+        united = unite(fit[0], fit[1], fit[2], self.load)
+        united = united._replace(tree={**united.tree, **{path: other.get(path) or mine[path] for path in self.apart}})
+        self._refuse_many(mine, united, "here")
+        self._refuse_many(other, united, "from the remote")
+        if common == theirs:
+            return ours
+        self._rescue(ours)
+        new = theirs
+        nothing_of_ours = not common and mine.items() <= other.items()
+        if common != ours and not nothing_of_ours:
+            changes = {path: united.tree.get(path) for path in mine.keys() | united.tree.keys()}
+            changes = {path: content for path, content in changes.items() if content != mine.get(path)}
+            # git looks at each that it is told of, and a partial clone may not have it yet
+            named = [each for path, each in changes.items() if path not in self.apart and isinstance(each, Blob)]
+            self.load([blob.oid for blob in named if blob.is_file])
+            new = repository.write(changes, "memories: merged", [ours, theirs])
+        self._check_out(ours, theirs, new, united)
+        self.notes += united.notes
+        self.clashes += united.clashes
+        return new
+
+    def _no_memories(self, mine: Tree, other: Tree) -> set[str]:
+        """Return the paths of the remote that no store takes, for their name or size: they stay in git alone."""
+        places = {path: place for path in other.keys() | mine.keys() if (place := self._place(path))}
+        found = {path for path, (at, name) in places.items() if not store_at(self.config, self.shelf, at).takes(name)}
+        news = {blob.oid: path for path, blob in other.items() if path in places and mine.get(path) != blob}
+        sizes = self.repository.sizes(list(news))
+        found |= {path for path, blob in other.items() if sizes.get(blob.oid, 0) > MAX_BYTES and path in places}
+        if found:
+            shown = ", ".join(repr(path[:80]) for path in sorted(found)[:3])
+            self.notes.append(f"{len(found):,} files there are no memories by name or size, and stay there: {shown}")
+        return found
+
+    def _refuse_strange(self, theirs: Tree, remote: str) -> None:
+        """Refuse to put memories into a repository of something else, whose address was given by mistake."""
+        strange = [path for path in theirs if "/" in path and path[0] != "." and self._place(path) is None]
+        rules = theirs.get(".gitattributes")
+        begun_by_us = rules and rules.oid == self.repository.oid(ATTRIBUTES.encode())
+        if strange and not begun_by_us and not self.may.yes:
+            raise Refused(
+                f"{remote} holds what is no memory, such as {strange[0]}, so nothing was sent there; give memfs an "
+                "empty repository. If this one is meant: `memfs sync --yes`."
+            )
+
+    def _refuse_many(self, before: Tree, united: United, where: str) -> None:
+        """Refuse to let more than `MANY` of a store's memories vanish that are *where*."""
+        memories: dict[str, list[str]] = {}
+        for path, blob in before.items():
+            if blob.is_file and (place := self._place(path)):
+                memories.setdefault(place[0], []).append(path)
+        for prefix, paths in memories.items():
+            left = {path for path, new in united.moved.items() if self._place(new)}
+            gone = [path for path in paths if path not in left and not _is_file(united.tree.get(path))]
+            if len(gone) > max(1, MANY * len(paths)) and not self.may.yes:
+                raise Refused(
+                    f"{len(gone):,} of {len(paths):,} memories in {self.shelf.top / prefix} would vanish {where}; "
+                    f"nothing was changed. First of them: {', '.join(gone[:3])}. If that is meant: `memfs sync --yes`."
+                )
+
+    def _rescue(self, commit: str) -> None:
+        """Keep *commit*, which is about to be merged, by a name of its own."""
+        repository = self.repository
+        kept = repository.run("for-each-ref", "--format=%(objectname) %(refname)", RESCUE_REFS).line.split("\n")
+        if any(line.startswith(commit) for line in kept):
+            return
+        repository.point(f"{RESCUE_REFS}/{time.time_ns()}", commit)
+        for name in sorted(line.partition(" ")[2] for line in kept)[: 1 - RESCUES]:
+            repository.point(name, "")
+
+    # ---- the work tree
+
+    def _check_out(self, ours: str, theirs: str, new: str, united: United) -> None:
+        """Have the files, then HEAD, which is *ours*, be the commit *new*, in which that and *theirs* are one."""
+        before, after = self._tree(ours), self._tree(new)
+        left_out = self.repository.left_out(before.keys() | after.keys()) | self.apart
+        steps = self._steps(before, after, united, left_out)
+        self.repository.point(MERGING_REF, theirs)
+        # what is new comes first: a memory on its way is never nowhere
+        for number, (_, write) in enumerate(sorted(steps, key=itemgetter(0)), 1):
+            write()
+            self.progress("writing memories", number, len(steps))
+        differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
+        changes: dict[str, Blob | Staged | None] = {path: after.get(path) for path in differing}
+        changes |= {path: Staged(*after[path], 0, skipped=True) for path in differing & left_out & after.keys()}
+        self.repository.advance(new, ours, changes)
+        self.repository.point(MERGING_REF, "")
+
+    def _steps(self, before: Tree, after: Tree, united: United, left_out: set[str]) -> list[Step]:
+        """Return what has the files be those of *after*, and both texts stand where they clash; writes nothing itself.
+
+        Args:
+            before: What is committed here.
+            after: What is to be.
+            united: How that came about.
+            left_out: Paths that are no files here, on purpose.
+
+        Raises:
+            Conflict: A file is neither as in *before* nor as it is to be.
+            Refused: Its store is not synced.
+        """
+        paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
+        paths = sorted({*paths, *united.clashes} - left_out)
+        wanted = [blob.oid for path in paths for blob in (before.get(path), after.get(path)) if blob and blob.is_file]
+        wanted = list(dict.fromkeys(wanted))
+        raws = dict(zip(wanted, self.load(wanted), strict=True))
+
+        def content(tree: Tree, path: str) -> bytes | None:
+            blob = tree.get(path)
+            return raws[blob.oid] if blob and blob.is_file else None
+
+        return [
+            step
+            for path in paths
+            if (step := self._step(path, content(before, path), united.clashes.get(path, content(after, path))))
+        ]
+
+    def _step(self, path: str, old: bytes | None, new: bytes | None) -> Step | None:
+        """Return what has the file *path*, which was *old*, be *new*; None when it is, or is nothing of ours."""
+        if (place := self._place(path)) is None:
+            return self._plain_step(path, old, new)
+        prefix, name = place
+        if why := self._shut(prefix):
+            raise Refused(f"The remote has another {path}, and {prefix} is not synced: {why}. Nothing was changed.")
+        store = store_at(self.config, self.shelf, prefix)
+        there = store.read(name).raw if store.stamp(name) != GONE else None
+        known = there and self.repository.kept(path, there)
+        if known == new:
+            return None
+        if known != old or path in self.held:
+            raise Conflict(
+                f"{store.absolute(name)} is not committed, and the remote has another text for it; nothing was "
+                "changed. Settle it (`memfs status` says what keeps it back), then sync again."
+            )
+        self.brought.append(path)
+        expect = ABSENT if there is None else digest(there)
+        if new is None:
+            return 2, partial(store.remove, name, expect)
+        return int(there is not None), partial(store.write, name, new, expect)
+
+    def _plain_step(self, path: str, old: bytes | None, new: bytes | None) -> Step | None:
+        """Return what has the file *path*, no memory, be *new* where it is *old*; memfs puts no other files here."""
+        file = self.shelf.top / path
+        here = Path(os.path.realpath(self.shelf.top), path)
+        if path == "config.toml" or Path(os.path.realpath(file)) != here or not file.is_file():
+            return None
+        if file.read_bytes() != old:
+            return None
+        return (2, file.unlink) if new is None else (1, partial(_replace, file, new))
+
+
+def _without(tree: Tree, paths: set[str]) -> Tree:
+    return {path: blob for path, blob in tree.items() if path not in paths} if paths else tree
+
+
+def _is_file(content: bytes | Blob | None) -> bool:
+    return isinstance(content, bytes) or (content is not None and content.is_file)
+
+
+def _replace(file: Path, raw: bytes) -> None:
+    mode = stat.S_IMODE(file.stat().st_mode)
+    locks.put(file, raw)
+    file.chmod(mode)
+
+
+def _flush(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

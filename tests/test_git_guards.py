@@ -1,0 +1,144 @@
+"""What strangers and accidents do around git, one small world each: nothing runs, nothing leaks, nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.commands import memfs
+from tests.repositories import Git
+from tests.repositories import begun
+from tests.repositories import user
+from tests.worlds import World
+
+NOTE = "---\nid: 01KAJX00000000000000000001\ntitle: Deploys\n---\nWe deploy on fridays.\n"
+
+
+def committed(git: Git, day: str, message: str = "one") -> None:
+    """Commit everything, as somebody did on *day*."""
+    dated = Git(git.folder, {**git.environ, "GIT_COMMITTER_DATE": f"{day}T00:00:00Z"})
+    dated("add", "-A")
+    dated("commit", "-qm", message)
+
+
+def test_files_that_make_a_git_folder_of_the_store_are_left_alone(world: World) -> None:
+    """A plain clone may bring HEAD, config, objects and a log that is a link: git would obey, memfs does not ask it."""
+    git = begun(world)
+    victim = world.root / ".bashrc"
+    victim.write_text("export A=1\n")
+    git.put(".memory/x.md", NOTE)
+    git.put(".memory/HEAD", "ref: refs/heads/main\n")
+    settings = "[core]\nrepositoryformatversion = 0\nbare = false\nworktree = ..\n[user]\nname = $(id)\nemail = x\n"
+    git.put(".memory/config", settings)
+    for name in ("objects/k", "refs/heads/k", "logs/k"):
+        git.put(f".memory/{name}", "")
+    (git.folder / ".memory" / "logs" / "HEAD").symlink_to(victim)
+
+    done = memfs(world, "commit")
+
+    assert done.code == 10
+    assert "lies among the files" in done.sentence
+    assert victim.read_text() == "export A=1\n"
+    assert memfs(world, "search", "fridays", "--json").json["hits"]
+
+
+@pytest.mark.parametrize("name", ["HEAD", "refs/heads/main"])
+def test_a_log_that_is_a_link_is_not_written_through(world: World, name: str) -> None:
+    """An unpacked archive may bring `.git` with a log that leads out of it: nothing is committed."""
+    git = begun(world)
+    git.put(".memory/x.md", NOTE)
+    victim = world.root / ".bashrc"
+    victim.write_text("export A=1\n")
+    log = git.folder / ".git" / "logs" / name
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.symlink_to(victim)
+
+    done = memfs(world, "commit")
+
+    assert done.code == 6
+    assert victim.read_text() == "export A=1\n"
+    assert git("rev-parse", "-q", "--verify", "HEAD", fine=(1,)) == ""
+    assert git("diff", "--cached", "--name-only") == ""
+
+
+def test_a_commit_without_a_date_breaks_nothing(world: World) -> None:
+    """Git clones it without a word: status, reindex, history and search in time go on."""
+    git = begun(world)
+    git.put(".memory/x.md", NOTE)
+    git("add", "-A")
+    tree = git("write-tree")
+    raw = f"tree {tree}\nauthor A <a@b>\ncommitter A <a@b>\n\nmsg\n"
+    made = git("hash-object", "-t", "commit", "-w", "--stdin", "--literally", feed=raw)
+    git("update-ref", "refs/heads/main", made)
+
+    for command in (("status",), ("reindex",), ("history", "Deploys"), ("search", "fridays", "--at", made)):
+        done = memfs(world, *command)
+        assert done.code == 0, (command, done.err)
+
+
+def test_a_store_that_was_removed_as_a_whole_comes_back_from_git(world: World) -> None:
+    """`rm -rf .memory` after a commit: history knows, restore brings back."""
+    git = begun(world)
+    git.put(".memory/x.md", NOTE)
+    committed(git, "2025-01-01")
+    (git.folder / ".memory" / "x.md").unlink()
+    (git.folder / ".memory").rmdir()
+
+    done = memfs(world, "-C", str(git.folder), "restore", "01KAJX00000000000000000001", folder=git.folder)
+
+    assert done.code == 0, done.err
+    assert (git.folder / ".memory" / "x.md").read_text() == NOTE
+
+
+def test_the_past_shows_nothing_of_other_projects(world: World) -> None:
+    """What another project had in a channel once, and took out, is not found in its history."""
+    here, there = begun(world, "here"), begun(world, "there")
+    world.trusted("there")
+    here.put(".memory/y.md", NOTE)
+    committed(here, "2025-01-01")
+    there.put(".memory/x.md", NOTE.replace("---\nWe", "channels: [ops]\n---\nVault 4711. We"))
+    committed(there, "2025-02-01")
+    there.put(".memory/x.md", NOTE.replace("---\nWe", "---\nVault 4711. We"))
+    committed(there, "2025-03-01", "taken out")
+    for words in (("config", "set", "mode", "hybrid"), ("channel", "subscribe", "ops")):
+        assert memfs(world, *words, folder=here.folder).code == 0
+    assert memfs(world, "status", folder=there.folder).code == 0
+
+    then = memfs(world, "search", "vault", "fridays", "--at", "2025-02-15", "--json", folder=here.folder)
+
+    assert [hit["scope"] for hit in then.json["hits"]] == ["workspace"]
+    assert "4711" not in then.out
+
+
+def test_attributes_are_written_for_any_path_and_through_no_link(world: World) -> None:
+    """A folder with a space and brackets is matched; a `.gitattributes` that is a link is refused."""
+    top = Git(world.root / "my repo [x]", user(world))
+    (top.folder / "app").mkdir(parents=True)
+    top("init", "-q")
+    (top.folder / "app" / ".memory").mkdir()
+    assert memfs(world, "init", "--merge-driver", folder=top.folder / "app").code == 0
+    assert top("check-attr", "merge", "app/.memory/a/b.md").endswith("merge: memfs")
+
+    other = begun(world, "other")
+    victim = world.root / "victim"
+    victim.write_text("mine\n")
+    (other.folder / ".gitattributes").symlink_to(victim)
+    assert memfs(world, "init", "--merge-driver", folder=other.folder).code == 6
+    assert victim.read_text() == "mine\n"
+
+
+def test_a_sync_keeps_to_the_main_branch(world: World) -> None:
+    """A bare remote whose HEAD names a branch that is not there: memfs's own is main, whatever else appears."""
+    remote = Git(world.root / "remote.git", user(world))
+    remote.folder.mkdir()
+    remote("init", "-q", "--bare", "--initial-branch=master")
+    assert memfs(world, "--mode", "global", "save", "We deploy on fridays.").code == 0
+    assert memfs(world, "sync", "--remote", str(remote.folder)).code == 0
+    tree = remote("mktree", feed="")
+    remote("update-ref", "refs/heads/drafts", remote("commit-tree", tree, "-m", "a draft"))
+
+    assert memfs(world, "--mode", "global", "save", "Tests run first.").code == 0
+    assert memfs(world, "sync").code == 0
+
+    names = remote("ls-tree", "-r", "--name-only", "main").split("\n")
+    assert len([name for name in names if name.startswith("global/")]) == 2
+    assert remote("ls-tree", "-r", "--name-only", "drafts") == ""

@@ -1,0 +1,227 @@
+"""Memories in conflict: git's merge driver, what is in conflict, and settling it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import MEMFS
+from tests.commands import memfs
+from tests.repositories import Git
+from tests.repositories import user
+from tests.worlds import DEADLINE_SECONDS
+from tests.worlds import World
+
+NOTE = """\
+---
+id: 01KAJX00000000000000000001
+tags: [a]
+---
+# Deploys
+
+We deploy on fridays.
+
+
+Ask the owner first.
+"""
+PATH = ".memory/deploys.md"
+
+
+@pytest.fixture
+def git(world: World) -> Git:
+    """Return the user of a repository with one memory, committed, whose merges memfs drives."""
+    made = Git(world.trusted(), {**user(world), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
+    made("init", "-q", "-b", "main")
+    assert memfs(world, "init", "--merge-driver").code == 0
+    made.put(PATH, NOTE)
+    made("add", "-A")
+    made("commit", "-qm", "begun")
+    return made
+
+
+def branched(git: Git, ours: str, theirs: str) -> int:
+    """Commit *theirs* on a branch and *ours* on main, and merge; return how git's merge ended."""
+    git("checkout", "-qb", "other")
+    git.put(PATH, theirs)
+    git("commit", "-qam", "theirs")
+    git("checkout", "-q", "main")
+    git.put(PATH, ours)
+    git("commit", "-qam", "ours")
+    merge = ["git", "merge", "-q", "-m", "merged", "other"]
+    return subprocess.run(merge, cwd=git.folder, env=git.environ, capture_output=True, check=False).returncode
+
+
+def text(git: Git) -> str:
+    """Return the memory's file."""
+    return (git.folder / PATH).read_text()
+
+
+def clash(git: Git) -> None:
+    """Bring the memory into conflict: both sides changed one line."""
+    assert branched(git, NOTE.replace("fridays", "mondays"), NOTE.replace("fridays", "sundays")) == 1
+
+
+def test_git_merges_keys_and_lines_that_do_not_clash(git: Git) -> None:
+    """A tag on either side and two paragraphs: one memory without a marker, comments and order kept."""
+    ours = NOTE.replace("tags: [a]", "tags: [a, ours]  # by hand").replace("fridays", "mondays")
+    theirs = NOTE.replace("tags: [a]", "tags: [a, theirs]").replace("owner first", "owner, then deploy")
+
+    assert branched(git, ours, theirs) == 0
+
+    merged = text(git)
+    assert "ours" in merged
+    assert "theirs" in merged
+    assert "mondays" in merged
+    assert "then deploy" in merged
+    assert "<<<<<<<" not in merged
+    assert git("status", "--porcelain") == ""
+
+
+def test_texts_that_clash_stand_in_the_body_alone(world: World, git: Git) -> None:
+    """The header stays whole, so the memory is found, flagged, and not to be changed until it is settled."""
+    clash(git)
+
+    header, _, body = text(git).partition("\n---\n")
+    assert "<<<<<<<" not in header
+    assert body.count("<<<<<<<") == 1
+    found = memfs(world, "search", "sundays", "--json").json["hits"]
+    assert [hit["id"] for hit in found] == ["01KAJX00000000000000000001"]
+    assert memfs(world, "update", "deploys.md", "--tag", "b").code == 6
+    listed = memfs(world, "resolve", "--list", "--json")
+    assert listed.code == 9
+    assert [each["name"] for each in listed.json["conflicts"]] == ["deploys.md"]
+
+
+@pytest.mark.parametrize(
+    ("way", "kept", "gone"),
+    [
+        ("--ours", ["mondays"], ["sundays"]),
+        ("--theirs", ["sundays"], ["mondays"]),
+        ("--both", ["mondays", "sundays"], []),
+    ],
+)
+def test_a_conflict_is_settled_and_git_is_told(
+    world: World, git: Git, way: str, kept: list[str], gone: list[str]
+) -> None:
+    """The chosen text is in the file and in the index; what was there is kept for `undo`; the merge goes through."""
+    clash(git)
+    before = text(git)
+
+    done = memfs(world, "resolve", "deploys.md", way, "--json")
+
+    assert [each["settled"] for each in done.json["conflicts"]] == [True]
+    assert all(word in text(git) for word in kept)
+    assert not any(word in text(git) for word in gone)
+    assert "fridays" not in text(git)
+    assert git("ls-files", "-u") == ""
+    git("commit", "-qm", "merged")
+    assert git("status", "--porcelain") == ""
+    assert memfs(world, "undo").code == 0
+    assert text(git) == before
+
+
+def test_a_driver_that_is_missing_or_dies_loses_nothing(world: World, git: Git) -> None:
+    """Git leaves our text without a mark, and its index tells: both sides are there to be chosen, or both kept."""
+    git("config", "merge.memfs.driver", "/nonexistent/driver %O")
+    clash(git)
+    assert "sundays" not in text(git)
+
+    listed = memfs(world, "resolve", "--list", "--json").json["conflicts"][0]
+    assert "sundays" in listed["sides"]["theirs"]
+    assert "mondays" in listed["sides"]["ours"]
+    assert memfs(world, "status", "--json").json["stores"][0]["git"]["conflicts"] == ["deploys.md"]
+    held = memfs(world, "commit", "--json")
+    assert held.code == 6
+    assert memfs(world, "resolve", PATH, "--both").code == 0
+
+    assert "mondays" in text(git)
+    assert "sundays" in text(git)
+    assert git("ls-files", "-u") == ""
+
+
+def test_a_removal_against_a_change_is_settled_either_way(world: World, git: Git) -> None:
+    """They removed it, we changed it: ours keeps the file, theirs removes it, and both keeps what there is."""
+    git("checkout", "-qb", "other")
+    git("rm", "-q", PATH)
+    git("commit", "-qm", "removed")
+    git("checkout", "-q", "main")
+    git.put(PATH, NOTE.replace("fridays", "mondays"))
+    git("commit", "-qam", "changed")
+    git("merge", "-q", "other", fine=(1,))
+
+    assert memfs(world, "resolve", "deploys.md", "--theirs").code == 0
+
+    assert not (git.folder / PATH).exists()
+    assert git("ls-files", "-u") == ""
+    assert memfs(world, "restore", "01KAJX00000000000000000001").code == 0
+    assert "mondays" in text(git)
+
+
+def test_two_memories_at_one_path_are_both_kept_for_a_person(git: Git) -> None:
+    """Different ids are two memories: neither swallows the other unseen."""
+    other = NOTE.replace("000001", "000002").replace("fridays", "never")
+
+    assert branched(git, NOTE.replace("fridays", "mondays"), other) == 1
+
+    assert "000001" in text(git)
+    assert "000002" in text(git)
+    assert "never" in text(git)
+
+
+def test_a_person_is_asked_for_each(world: World, git: Git) -> None:
+    """On a terminal `memfs resolve` shows both texts and takes a letter."""
+    clash(git)
+    person, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*MEMFS, "resolve"], cwd=git.folder, env=world.environ, stdin=terminal, stdout=subprocess.PIPE, stderr=terminal
+    )
+    os.close(terminal)
+    os.write(person, b"t\n")
+    out, _ = process.communicate(timeout=DEADLINE_SECONDS)
+    os.close(person)
+
+    assert process.returncode == 0
+    assert b"mondays" in out
+    assert "sundays" in text(git)
+    assert "mondays" not in text(git)
+
+
+def test_what_is_edited_has_to_be_settled(world: World, git: Git) -> None:
+    """`--edit` opens the editor; with markers left nothing is settled, without them it is."""
+    clash(git)
+    lazy = memfs(world, "resolve", "deploys.md", "--edit", environ={"EDITOR": "true"})
+    assert lazy.code == 2
+    assert git("ls-files", "-u") != ""
+
+    script = "sed -i -e '/^<<<<<<<\\|^|||||||\\|^=======\\|^>>>>>>>/d'"
+    done = memfs(world, "resolve", "deploys.md", "--edit", environ={"EDITOR": script})
+
+    assert done.code == 0, done.err
+    assert git("ls-files", "-u") == ""
+
+
+def test_nothing_in_conflict_is_said(world: World, git: Git) -> None:
+    """No conflict, exit 0; an unknown name is refused with what there is."""
+    assert memfs(world, "resolve").out.strip() == "Nothing is in conflict."
+    assert memfs(world, "resolve", "other.md", "--ours").code == 3
+    clash(git)
+    assert "deploys.md" in memfs(world, "resolve", "other.md", "--ours").sentence
+
+
+def test_the_driver_is_registered_once_and_says_where(world: World, git: Git) -> None:
+    """One line in .gitattributes however often it is asked for; without a repository a sentence."""
+    before = (git.folder / ".gitattributes").read_bytes()
+    (git.folder / ".gitattributes").write_bytes(b"*.bin binary\n" + before.rstrip(b"\n"))
+
+    again = memfs(world, "init", "--merge-driver", "--json").json
+
+    assert again["attribute_added"] is False
+    assert (git.folder / ".gitattributes").read_bytes() == b"*.bin binary\n" + before.rstrip(b"\n")
+    assert git("check-attr", "merge", PATH, ".memory/a/b/c.md", "README.md").split("\n") == [
+        f"{PATH}: merge: memfs", ".memory/a/b/c.md: merge: memfs", "README.md: merge: unspecified",
+    ]  # fmt: skip

@@ -1,0 +1,602 @@
+"""What a team shares: a group with a remote, branches with memories to be looked at, copies, and the check of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from memfs import exporting
+from memfs import publishing
+from memfs.errors import Conflict
+from memfs.errors import Invalid
+from memfs.errors import MemfsError
+from memfs.errors import Refused
+from memfs.memory import MAX_BYTES
+from memfs.publishing import Wish
+from memfs.query import Filters
+from tests.commands import as_json
+from tests.commands import memfs
+from tests.repositories import Git
+from tests.repositories import begun
+from tests.repositories import trap
+from tests.repositories import user
+from tests.worlds import ROOT
+from tests.worlds import World
+from tests.worlds import files_below
+from tests.worlds import new_world
+
+TEMPLATES = ROOT / "templates" / "git"
+TOKEN = "ghp_" + "a1B2" * 9
+OURS = "---\nid: 01KAJ9D3Q0V8M2XH5N7C4T6B1R\ntitle: Paging\nfuture: [kept]\n---\n\nOrders are paged by cursor.\r\n"
+
+
+def bare(world: World, name: str = "team") -> Git:
+    """Return an empty repository that others push to; like a host's it serves parts, and answers each push."""
+    folder = world.root / f"{name}.git"
+    git = Git(world.root, user(world))
+    git("init", "--quiet", "--bare", "--initial-branch=main", folder)
+    for allowed in ("allowFilter", "allowAnySHA1InWant"):
+        git.at(folder)("config", f"uploadpack.{allowed}", "true")
+    hook = folder / "hooks" / "post-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho\necho 'Ask for a merge:'\nprintf '  https://example.com/new\\033[2J\\n'\n")
+    hook.chmod(0o755)
+    return git.at(folder)
+
+
+def filled(world: World, **files: str) -> Git:
+    """Return such a repository that has *files*: name without its end → text."""
+    remote = bare(world)
+    others = Git(world.root / "others", user(world))
+    Git(world.root, user(world))("clone", "--quiet", remote.folder, others.folder)
+    for name, text in files.items():
+        others.put(f"{name}.md", text)
+    others("add", ".")
+    others("commit", "--quiet", "-m", "begun")
+    others("push", "--quiet", "origin", "HEAD:main")
+    return remote
+
+
+@pytest.fixture
+def team(world: World) -> Git:
+    """Return the remote of the group `team`, which is cloned here, and of which the workspace `project` is a member."""
+    remote = filled(world, paging="---\nid: 01KAJ000000000000000000001\n---\n\nOrders are paged by offset.\n")
+    member(world, remote)
+    return remote
+
+
+def member(world: World, remote: Git, *options: str) -> Git:
+    """Have the workspace `project` be a member of the group `team`, a clone of *remote*, made with *options*."""
+    clone = Git(world.home / "groups" / "team", user(world))
+    clone.folder.parent.mkdir(parents=True)
+    address = f"file://{remote.folder}"
+    Git(world.root, user(world))("clone", "--quiet", *options, address, clone.folder)
+    project = world.trusted()
+    world.config(f'mode = "hybrid"\n[groups.team]\nmembers = ["{project}"]\nremote = "{address}"\n')
+    return clone
+
+
+def put(world: World, name: str, text: str | bytes) -> Path:
+    """Write a memory of the workspace `project`."""
+    return Git(world.folder() / ".memory", {}).put(name, text)
+
+
+# ---- a group with a remote
+
+
+def test_a_team_has_one_repository_of_memories(tmp_path: Path) -> None:
+    """Made with its remote on two machines, the group has the same on both; the list shows where from."""
+    one, two = new_world(tmp_path / "one"), new_world(tmp_path / "two")
+    remote = bare(one)
+    for world in (one, two):
+        world.config('mode = "hybrid"\n')
+
+    first = as_json(one, "group", "create", "team", "--remote", str(remote.folder))
+    as_json(one, "group", "add", "team")
+    as_json(one, "save", "Orders are paged by cursor.", "--title", "Paging", "--scope", "group:team")
+    synced = as_json(one, "sync")
+    second = as_json(two, "group", "create", "team", "--remote", str(remote.folder))
+    as_json(two, "group", "add", "team")
+
+    assert (first["count"], second["count"]) == (0, 1)
+    assert [each["scope"] for each in synced["synced"] if each["pushed"]] == ["group:team"]
+    assert second["remote"] == str(remote.folder)
+    assert f"synced with {remote.folder}" in memfs(two, "group").out
+    [hit] = as_json(two, "search", "paged")["hits"]
+    assert (hit["scope"], hit["title"]) == ("group:team", "Paging")
+
+
+def test_a_remote_that_does_not_answer_is_kept_with_the_group(world: World) -> None:
+    """The sentence says so and what to do then; nothing that is printed holds the password, config.toml does."""
+    made = memfs(world, "group", "create", "team", "--share-members", "--remote", "https://me:pw123@127.0.0.1:9/m.git")
+
+    assert made.code == 10
+    assert "cannot be reached" in made.sentence
+    assert "The group team is made; `memfs sync --group team` brings its memories." in made.sentence
+    [listed] = as_json(world, "group")["groups"]
+    assert (listed["name"], listed["remote"], listed["share"]) == ("team", "https://127.0.0.1:9/m.git", "members")
+    assert "pw123" not in made.err + memfs(world, "group").out
+    assert world.config().remotes == {"group:team": "https://me:pw123@127.0.0.1:9/m.git"}
+
+
+@pytest.mark.parametrize("remote", ["ext::sh -c date", "--upload-pack=date", " "])
+def test_a_remote_that_is_none_makes_no_group(world: World, remote: str) -> None:
+    """What git would take for a program or an option is refused before anything is written."""
+    made = memfs(world, "group", "create", "team", "--remote", remote)
+
+    assert (made.code, "is no remote" in made.sentence) == (2, True)
+    assert not world.home.exists()
+
+
+# ---- a branch in the project's own repository
+
+
+def test_a_branch_has_the_memories_as_they_are_on_disk(world: World) -> None:
+    """Byte for byte, on top of HEAD; what is checked out, staged and being edited stays, and the command pushes it."""
+    git = begun(world)
+    git.put("code.py", "1\n")
+    git("add", "code.py")
+    git("commit", "--quiet", "-m", "begun")
+    origin = bare(world, "origin")
+    git("remote", "add", "origin", origin.folder)
+    git.put("staged.py", "2\n")
+    git("add", "staged.py")
+    put(world, "api/paging.md", OURS)
+    put(world, "other.md", "Not published.\n")
+    world.trusted()
+    before = git.state()
+
+    done = as_json(world, "publish", "Paging")
+
+    assert done["branch"] == "memfs/paging"
+    assert [(each["path"], each["new"]) for each in done["memories"]] == [(".memory/api/paging.md", True)]
+    assert git.text(".memory/api/paging.md", "memfs/paging") == OURS
+    assert git.committed("memfs/paging") == [".memory/api/paging.md"]
+    assert git("log", "--format=%s", "memfs/paging") == "memory: Paging\nbegun"
+    git("branch", "--quiet", "-D", "memfs/paging")
+    assert git.state() == before
+    git("branch", "memfs/paging", done["commit"])
+    git(*done["push"].split()[1:])
+    assert origin("rev-parse", "memfs/paging") == done["commit"]
+
+
+def test_several_memories_come_in_one_commit_and_only_what_differs(world: World) -> None:
+    """What is as in the last commit is left out; when all is, there is nothing to publish."""
+    git = begun(world)
+    world.trusted()
+    for name in ("same", "changed", "new"):
+        put(world, f"{name}.md", f"# {name}\n")
+    git("add", ".memory/same.md", ".memory/changed.md")
+    git("commit", "--quiet", "-m", "begun")
+    put(world, "changed.md", "# changed\n\nMuch.\n")
+    here = world.open()
+
+    done = publishing.publish(here, ["same", "changed", "new", "new"], Wish(branch="mine", message="As said"))
+
+    assert [(piece.path, piece.is_new) for piece in done.pieces] == [
+        (".memory/changed.md", False),
+        (".memory/new.md", True),
+    ]
+    assert git("log", "--format=%s", "mine", "-1") == "As said"
+    assert "no remote yet" in done.notes[0]
+    with pytest.raises(Refused, match="nothing to publish"):
+        publishing.publish(here, ["same"], Wish())
+
+
+def test_a_branch_has_a_name_of_its_own(world: World) -> None:
+    """Made of the title, numbered when it is taken; one that is named is taken as it is, or refused."""
+    git = begun(world)
+    world.trusted()
+    git("commit", "--quiet", "--allow-empty", "-m", "begun")
+    put(world, "a.md", "# Why we left MySQL!\n")
+    here = world.open()
+
+    names = [publishing.publish(here, ["a.md"], Wish()).branch for _ in range(3)]
+
+    assert names == ["memfs/why-we-left-mysql", "memfs/why-we-left-mysql-2", "memfs/why-we-left-mysql-3"]
+    for name in ("-x", "a..b", "HEAD", "a b", "x.lock", names[0]):
+        with pytest.raises(Invalid):
+            publishing.publish(here, ["a.md"], Wish(branch=name))
+    git("branch", "-D", *names)
+    git("branch", "memfs")
+    assert publishing.publish(here, ["a.md"], Wish()).branch == "memfs-why-we-left-mysql"
+
+
+def test_an_ignored_memory_is_published_with_a_word_about_it(world: World) -> None:
+    """Whoever keeps memories out of git may still share one of them."""
+    git = begun(world)
+    world.trusted()
+    git.put(".gitignore", ".memory/\n")
+    git("add", ".gitignore")
+    git("commit", "--quiet", "-m", "begun")
+    put(world, "a.md", "# A\n")
+
+    done = publishing.publish(world.open(), ["a.md"], Wish())
+
+    assert git.committed(done.branch) == [".memory/a.md"]
+    assert any("An ignore rule keeps .memory/a.md out of git" in note for note in done.notes)
+
+
+# ---- a branch at the remote of a group
+
+
+def test_a_memory_is_pushed_as_a_branch_on_top_of_what_the_remote_has_now(world: World, team: Git) -> None:
+    """What others pushed since the last sync is below it; the group's clone stays as it is, the answer is inert."""
+    others = Git(world.root / "others", user(world))
+    others.put("later.md", "Pushed since.\n")
+    others("add", ".")
+    others("commit", "--quiet", "-m", "later")
+    others("push", "--quiet", "origin", "HEAD:main")
+    put(world, "api/retries.md", OURS)
+    group = Git(world.home / "groups" / "team", user(world))
+    before = group.state()
+
+    shown = memfs(world, "publish", "01KAJ9D3Q0", "--to", "group:team", "-m", "Please look")
+
+    assert shown.code == 0, shown.err
+    assert shown.out.startswith("Pushed the branch memfs/paging  ")
+    assert "  remote: Ask for a merge:\n  remote: https://example.com/new\\u001b[2J\n" in shown.out
+    assert "Push it" not in shown.out
+    assert team.committed("memfs/paging") == ["api/retries.md"]
+    assert team.text("api/retries.md", "memfs/paging").encode() == OURS.encode()
+    assert team("rev-parse", "memfs/paging^") == team("rev-parse", "main") == others("rev-parse", "HEAD")
+    assert team("log", "-1", "--format=%s", "memfs/paging") == "Please look"
+    assert group.state() == before
+    assert files_below(group.folder).keys() & {"later.md", "api/retries.md"} == set()
+
+
+def test_a_memory_that_is_there_by_its_id_is_updated_where_it_is(world: World, team: Git) -> None:
+    """Whatever it is called here; one whose name another memory has there gets a free one; the same is nothing new."""
+    put(world, "renamed.md", "---\nid: 01KAJ000000000000000000001\n---\n\nOrders are paged by cursor.\n")
+    put(world, "paging.md", "---\nid: 01KAJ000000000000000000002\ntitle: Other\n---\n\nAnother of that name.\n")
+
+    done = as_json(world, "publish", ".memory/renamed.md", ".memory/paging.md", "--to", "group:team", "--branch", "two")
+
+    places = [(each["path"], each["new"]) for each in done["memories"]]
+    assert places[0] == ("paging.md", False)
+    assert places[1][1]
+    assert re.fullmatch(r"other-[0-9a-z]{6}\.md", places[1][0])
+    assert "by cursor" in team.text("paging.md", "two")
+    assert "Another of that name" in team.text(places[1][0], "two")
+    assert len(team.files("two")) == 2
+    put(world, "renamed.md", team.text("paging.md", "main"))
+    again = memfs(world, "publish", ".memory/renamed.md", "--to", "group:team")
+    assert (again.code, "There is nothing to publish" in again.sentence) == (6, True)
+
+
+def test_no_branch_of_the_remote_is_ever_moved(world: World, team: Git) -> None:
+    """A second branch of that name is numbered; one that is named is refused when it is there."""
+    put(world, "a.md", "---\nid: 01KAJ000000000000000000009\ntitle: A\n---\n\nOne.\n")
+    first = as_json(world, "publish", "A", "--to", "group:team")
+    put(world, "a.md", "---\nid: 01KAJ000000000000000000009\ntitle: A\n---\n\nTwo.\n")
+
+    second = as_json(world, "publish", "A", "--to", "group:team")
+    named = memfs(world, "publish", "A", "--to", "group:team", "--branch", "memfs/a")
+
+    assert (first["branch"], second["branch"]) == ("memfs/a", "memfs/a-2")
+    assert team("rev-parse", "memfs/a") == first["commit"]
+    assert (named.code, "There is a branch memfs/a already" in named.sentence) == (2, True)
+
+
+def test_a_branch_that_comes_to_be_meanwhile_stays_as_it_is(world: World, team: Git) -> None:
+    """Even where git could have moved it on to what is published."""
+    put(world, "a.md", "# A\n")
+    meanwhile = trap(world, "push", f"git --git-dir={team.folder} branch memfs/a main")
+
+    done = memfs(world, "publish", "A", "--to", "group:team", "--json", environ=meanwhile).json
+
+    assert done["branch"] == "memfs/a-2"
+    assert team("rev-parse", "memfs/a") == team("rev-parse", "main")
+
+
+def test_a_remote_that_refuses_says_why(world: World, team: Git) -> None:
+    """Its own words are in the sentence, and it has no new branch."""
+    hook = team.folder / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho 'proposals are closed'\nexit 1\n")
+    hook.chmod(0o755)
+    put(world, "a.md", "# A\n")
+
+    refused = memfs(world, "publish", "A", "--to", "group:team")
+
+    assert refused.code == 10
+    assert "pre-receive hook declined" in refused.sentence
+    assert team("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+# ---- what is not published
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"The token is {TOKEN}.\n", "seems to hold a secret"),
+        ("---\ntags: [\n---\n\nBroken.\n", "is malformed"),
+        ("<<<<<<< ours\na\n=======\nb\n>>>>>>> theirs\n", "is conflict"),
+        ("nul\0\n", "is unreadable"),
+    ],
+)
+def test_what_nobody_should_read_is_not_published(world: World, text: str, why: str) -> None:
+    """Nothing of a wish is done when one memory is not fit for it; a secret may be insisted on."""
+    git = begun(world)
+    world.trusted()
+    git("commit", "--quiet", "--allow-empty", "-m", "begun")
+    put(world, "good.md", "# Good\n")
+    put(world, "bad.md", text)
+    here = world.open()
+
+    with pytest.raises(Refused, match=why):
+        publishing.publish(here, ["good.md", "bad.md"], Wish())
+    if TOKEN not in text:
+        with pytest.raises(Refused, match=why):
+            publishing.publish(here, ["bad.md"], Wish(allow_secret=True))
+
+    assert git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    if TOKEN in text:
+        publishing.publish(here, ["bad.md"], Wish(allow_secret=True))
+
+
+@pytest.mark.parametrize("to", ["", "group:team"])
+def test_a_strangers_text_is_not_published_as_the_users(world: World, team: Git, to: str) -> None:
+    """What came with a cloned repository would pass for theirs, in a commit as in the group."""
+    begun(world)("commit", "--quiet", "--allow-empty", "-m", "begun")
+    shutil.rmtree(world.state)
+    put(world, "a.md", "# A\n")
+
+    with pytest.raises(Refused, match=r"came with the repository.*`memfs trust`"):
+        publishing.publish(world.open(), ["a.md"], Wish(to=to))
+
+    assert team("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+def test_only_memories_of_the_workspace_are_published(world: World, team: Git) -> None:
+    """What the group has, or what is global, is shared already."""
+    begun(world)("commit", "--quiet", "--allow-empty", "-m", "begun")
+
+    with pytest.raises(Refused, match="is of group:team"):
+        publishing.publish(world.open(), ["paging.md"], Wish())
+
+    assert team("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+
+
+def test_what_is_missing_is_said_with_what_to_do(world: World) -> None:
+    """A repository, a commit, a group, membership, a remote, its first sync, its first memories: in this order."""
+    put(world, "a.md", "# A\n")
+    project = world.trusted()
+
+    def refused(to: str = "") -> str:
+        with pytest.raises(MemfsError) as told:
+            publishing.publish(world.open(), ["a.md"], Wish(to=to))
+        return str(told.value)
+
+    assert "lies in no git repository; `git init` begins one" in refused()
+    begun(world)
+    assert "has no commit yet" in refused()
+    assert "is no group" in refused("team")
+    assert "not available in isolated mode" in refused("group:team")
+    world.config('mode = "hybrid"\n[groups.team]\n')
+    assert "is not a member of group:team" in refused("group:team")
+    world.config(f'mode = "hybrid"\n[groups.team]\nmembers = ["{project}"]\n')
+    assert "has no remote; `memfs sync --group team --remote URL` sets one" in refused("group:team")
+    remote = bare(world)
+    world.config(f'mode = "hybrid"\n[groups.team]\nmembers = ["{project}"]\nremote = "{remote.folder}"\n')
+    assert "was not synced yet; `memfs sync --group team` does that" in refused("group:team")
+    Git(world.root, user(world))("clone", "--quiet", remote.folder, world.home / "groups" / "team")
+    assert "is empty" in refused("group:team")
+
+
+# ---- clones that have not everything
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--depth=1",), ("--filter=blob:none",), ("--filter=blob:none", "--sparse")],
+    ids=["shallow", "partial", "sparse"],
+)
+def test_a_clone_that_has_not_everything_is_synced_and_published_from(world: World, options: tuple[str, ...]) -> None:
+    """Both sides have what the other did; a folder that is left out is not brought, and nothing of it is removed."""
+    text = "\n".join(f"Line {number}." for number in range(200))
+    remote = filled(world, **{f"{folder}/{name}": f"{name} {text}" for folder in ("db", "ops") for name in "abcdef"})
+    others = Git(world.root / "others", user(world))
+    others.put("db/a.md", f"a, once more {text}")
+    others("commit", "--quiet", "-am", "more")
+    others("push", "--quiet", "origin", "HEAD:main")
+    clone = member(world, remote, *options)
+    sparse = "--sparse" in options
+    if sparse:
+        clone("sparse-checkout", "set", "db")
+    left_out = {f"ops/{name}.md" for name in (*"acdef", "moved", "new")} if sparse else set()
+    for folder in ("db", "ops"):
+        others.put(f"{folder}/a.md", f"{folder} changed {text}")
+        others.put(f"{folder}/new.md", f"{folder} new")
+        others("mv", f"{folder}/b.md", f"{folder}/moved.md")
+        others("add", ".")
+    others("commit", "--quiet", "-m", "theirs")
+    others("push", "--quiet", "origin", "HEAD:main")
+    clone.put("db/c.md", "ours")
+    put(world, "p.md", f"# Published\n\n{text}\n")
+
+    as_json(world, "sync", "--group", "team")
+    done = as_json(world, "publish", "Published", "--to", "group:team")
+
+    assert remote.text("db/c.md", "main") == "ours"
+    assert remote.committed(done["branch"]) == ["p.md"]
+    others("pull", "--quiet", "origin", "main")
+    everything = {path: raw for path, raw in files_below(others.folder).items() if not path.startswith(".git/")}
+    assert len(everything) == 14
+    here = {path: raw for path, raw in files_below(clone.folder).items() if not path.startswith(".git/")}
+    assert here == {path: raw for path, raw in everything.items() if path not in left_out}
+    assert clone("status", "--porcelain") == ""
+    assert as_json(world, "sync", "--group", "team")["synced"][0]["committed"] == 0
+    clone("fsck", "--no-dangling")
+    if sparse:
+        clone("sparse-checkout", "disable")
+        assert {path for path in files_below(clone.folder) if not path.startswith(".git/")} == everything.keys()
+
+
+# ---- copies
+
+
+def export(world: World, folder: Path, filters: Filters = Filters()) -> exporting.Exported:  # noqa: B008  (a value)
+    """Export what *filters* pass from the workspace `project`."""
+    return exporting.export(world.open(), filters, folder)
+
+
+@pytest.fixture
+def memories(world: World) -> Mapping[str, Path]:
+    """Return the files of a memory of each scope, by where an export puts them; each was changed at another time."""
+    project = world.trusted()
+    world.config(f'mode = "hybrid"\n[groups.team]\nmembers = ["{project}"]\n')
+    files = {
+        "workspace/a.md": put(world, "a.md", OURS),
+        "workspace/sub/b.md": put(world, "sub/b.md", b"\xef\xbb\xbfTabs\tand  spaces\r\n"),
+        "global/g.md": Git(world.home, {}).put("global/g.md", "# G\n"),
+        "groups/team/t.md": Git(world.home, {}).put("groups/team/t.md", "<<<<<<< a\n=======\n>>>>>>> b\n"),
+    }
+    for number, path in enumerate(files.values()):
+        os.utime(path, ns=(0, 1_600_000_000_123_456_789 + number * 10**10))
+    return files
+
+
+def test_an_export_is_the_files_themselves(world: World, memories: Mapping[str, Path], tmp_path: Path) -> None:
+    """Byte for byte, with their times, below their scopes; a second one finds them there, and writes what is new."""
+    folder = tmp_path / "deep" / "out"
+
+    first = as_json(world, "export", "--to", str(folder))
+    put(world, "c.md", "# C\n")
+    second = memfs(world, "export", "--to", str(folder))
+
+    assert first == {
+        "path": str(folder),
+        "written": 4,
+        "same": 0,
+        "scopes": {"workspace": 2, "global": 1, "group:team": 1},
+        "notes": [],
+    }
+    for place, source in memories.items():
+        copy = folder / place
+        assert copy.read_bytes() == source.read_bytes()
+        assert copy.stat().st_mtime_ns == source.stat().st_mtime_ns
+    assert second.out == f"Wrote 1 memory {folder}  workspace 1\n4 were there already\n"
+    assert files_below(folder).keys() == {*memories, "workspace/c.md"}
+
+
+def test_a_scope_that_is_named_lies_straight_in_the_folder(
+    world: World, memories: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """And only what passes the filters; without any that does, no folder is made."""
+    assert export(world, tmp_path / "one", Filters(scopes=("workspace",))).written == {"workspace": 2}
+    assert export(world, tmp_path / "two", Filters(scopes=("workspace", "global"))).written.total() == 3  # type: ignore[attr-defined]
+    assert export(world, tmp_path / "none", Filters(tags=("nothing",))).written == {}
+
+    assert files_below(tmp_path / "one").keys() == {"a.md", "sub/b.md"}
+    assert files_below(tmp_path / "two").keys() == {place for place in memories if not place.startswith("groups")}
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_export_overwrites_nothing(world: World, memories: Mapping[str, Path], tmp_path: Path) -> None:
+    """A file or link in the way of one memory, or what leads out of the folder, refuses all before the first write."""
+
+    def in_the_way(place: str, make: Any) -> None:  # noqa: ANN401
+        folder = tmp_path / place.replace("/", "-")
+        (folder / place).parent.mkdir(parents=True)
+        make(folder / place)
+        before = files_below(folder)
+        with pytest.raises((Conflict, Refused), match="nothing was written"):
+            export(world, folder)
+        assert files_below(folder) == before
+
+    assert memories
+    (tmp_path / "outside").mkdir()
+    in_the_way("workspace/sub/b.md", lambda path: path.write_text("mine"))
+    in_the_way("workspace/a.md", lambda path: path.symlink_to(memories["workspace/a.md"]))
+    in_the_way("global/g.md", lambda path: path.mkdir())
+    in_the_way("groups", lambda path: path.write_text("mine"))
+    in_the_way("groups/team", lambda path: path.symlink_to(tmp_path / "outside"))
+    assert files_below(tmp_path / "outside") == {}
+
+
+def test_an_export_is_never_a_second_copy_in_a_store(world: World, memories: Mapping[str, Path]) -> None:
+    """Neither in the workspace's nor anywhere below memfs's home, by whatever name."""
+    (world.root / "link").symlink_to(world.home)
+    before = files_below(world.root)
+
+    for folder in (world.folder() / ".memory" / "out", world.home, world.home / "groups" / "x", world.root / "link"):
+        with pytest.raises(Refused, match="would be a memory twice"):
+            export(world, folder)
+
+    assert memories
+    assert {path: raw for path, raw in files_below(world.root).items() if path in before} == before
+
+
+def test_what_is_not_read_whole_is_left_out_and_told(
+    world: World, memories: Mapping[str, Path], tmp_path: Path
+) -> None:
+    """A file of which memfs reads the beginning alone is not copied by half."""
+    large = put(world, "large.md", "x" * (MAX_BYTES + 2))
+
+    done = export(world, tmp_path / "out")
+
+    assert done.written.total() == len(memories)  # type: ignore[attr-defined]
+    assert done.notes == (f"{large} is left out: it cannot be read, or is larger than 1 MiB.",)
+    assert files_below(tmp_path / "out").keys() == memories.keys()
+
+
+# ---- what lies in templates/git
+
+
+def test_the_action_asks_for_nothing_and_trusts_nothing() -> None:
+    """It runs for pull requests, may read, has no secret and keeps no token; what it uses has a fixed major version."""
+    text = (TEMPLATES / "memfs-doctor.yml").read_text()
+    workflow = yaml.safe_load(text)
+
+    assert list(workflow[True]) == ["pull_request"]  # yaml 1.1 takes `on` for true
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "secrets" not in text
+    assert "github.event" not in text
+    [job] = workflow["jobs"].values()
+    used = [step["uses"] for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"actions/(checkout|setup-python)@v\d+", name) for name in used)
+    assert job["steps"][0]["with"]["persist-credentials"] is False
+
+
+def test_memfs_says_where_the_action_lies(world: World) -> None:
+    """`memfs path templates` leads to it, from a checkout as from the wheel."""
+    folder = Path(memfs(world, "path", "templates").out.strip())
+
+    assert (folder / "git" / "memfs-doctor.yml").read_bytes() == (TEMPLATES / "memfs-doctor.yml").read_bytes()
+
+
+@pytest.mark.parametrize("below", [".memory/", ""], ids=["project", "memories"])
+@pytest.mark.parametrize(("text", "code"), [("# Good\n", 0), ("---\nid: [\n---\n", 9), (f"{TOKEN}\n", 9)])
+def test_the_action_looks_at_either_kind_of_repository(world: World, below: str, text: str, code: int) -> None:
+    """Its last step, run as the runner does: 0 for good memories, 9 for bad ones."""
+    [job] = yaml.safe_load((TEMPLATES / "memfs-doctor.yml").read_text())["jobs"].values()
+    runner = world.root / "runner"
+    Git(runner / "repository", {}).put(f"{below}a.md", text)
+    Git(runner / "repository", {}).put(".github/workflows/memfs-doctor.yml", "name: memories\n")
+    launcher = Git(world.root, {}).put("bin/memfs", f'#!/bin/sh\nexec "{sys.executable}" -m memfs "$@"\n')
+    launcher.chmod(0o755)
+    environ = {**world.environ, "PATH": f"{launcher.parent}:{world.environ['PATH']}"}
+
+    done = subprocess.run(["bash", "-e", "-c", job["steps"][-1]["run"]], cwd=runner, env=environ, check=False)
+
+    assert done.returncode == code
+
+
+def test_the_attributes_name_the_merge_driver(world: World) -> None:
+    """Copied beside memories, git asks memfs's driver for them and nothing else."""
+    git = begun(world)
+    shutil.copy(TEMPLATES / "gitattributes", git.folder / ".gitattributes")
+
+    said = git("check-attr", "merge", ".memory/a.md", "code.py")
+
+    assert said == ".memory/a.md: merge: memfs\ncode.py: merge: unspecified"
