@@ -22,6 +22,7 @@ from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
+from memfs.memory import Memory
 from memfs.merging import TwoMemories
 from memfs.repository import Repository
 from memfs.store import Store
@@ -67,24 +68,34 @@ def clashes(here: Workspace) -> Sequence[Clash]:
 
 
 def named(here: Workspace, reference: str) -> Clash:
-    """Return the memory in conflict that *reference* names: its path in the store or on disk, or its id.
+    """Return the memory in conflict that *reference* names: its path, its title, its id or the beginning of that.
 
     Raises:
         NotFound: There is none.
     """
     known = clashes(here)
+    wanted = reference.casefold()
     for clash in known:
         path = clash.store.absolute(clash.path)
-        if reference in (clash.path, str(path)) or (Path.cwd() / reference) == path or reference in _ids(clash):
+        if reference in (clash.path, str(path)) or (Path.cwd() / reference) == path:
             return clash
-    names = [clash.path for clash in known]
+    found = [clash for clash in known if any(_is_called(memory, wanted) for memory in _memories(clash))]
+    if len(found) == 1:
+        return found[0]
+    names = [clash.path for clash in found or known]
     hint = f"In conflict: {', '.join(names[:5])}." if names else "Nothing is in conflict."
     raise NotFound(reference, hint=hint)
 
 
-def _ids(clash: Clash) -> set[str]:
-    raws = [raw for raw in (clash.present, *clash.sides.values()) if raw is not None]
-    return {memories.parse(raw, clash.path).id for raw in raws}
+def _memories(clash: Clash) -> Iterator[Memory]:
+    """Yield what the file and each side of *clash* are as memories."""
+    for raw in (clash.present, *clash.sides.values()):
+        if raw is not None:
+            yield memories.parse(raw, clash.path)
+
+
+def _is_called(memory: Memory, wanted: str) -> bool:
+    return memory.title.casefold() == wanted or (bool(wanted) and memory.id.casefold().startswith(wanted))
 
 
 def _clash(store: Store, path: str) -> Clash:
@@ -94,8 +105,10 @@ def _clash(store: Store, path: str) -> Clash:
         if (repository := Repository.of(store.root)) is not None:
             sides = repository.sides(repository.prefix + path)
             stages = dict(zip(sides, repository.blobs(list(sides.values())), strict=True))
-    if present is not None and _HUNK.search(present):
+    if present is not None and (first := _HUNK.search(present)):
         chosen: dict[Way, bytes | None] = {way: _HUNK.sub(partial(_of, way=way), present) for way in WAYS}
+        if stages.keys() >= {2, 3} and first.start() < present.find(b"\n---", 3):  # in the header: by its keys' meaning
+            chosen["both"] = _both(stages.get(1), stages[2], stages[3])
     else:
         ours, theirs = stages.get(2), stages.get(3)
         chosen = {"ours": ours, "theirs": theirs, "both": _both(stages.get(1), ours, theirs)}
@@ -122,10 +135,15 @@ def settle(here: Workspace, clash: Clash, raw: bytes | None) -> Entry | None:
         Changed: The file was edited since it was looked at.
         StorageFailed: It could not be written.
     """
-    if raw is not None and memories.parse(raw, clash.path).state == "conflict":
-        raise Invalid(f"{clash.store.absolute(clash.path)} still has conflict markers; nothing was settled.")
+    if raw is not None and raw not in (clash.sides.get("ours"), clash.sides.get("theirs")):
+        memory = memories.parse(raw, clash.path)
+        if memory.state != "ok":
+            why = "still has conflict markers" if memory.state == "conflict" else memory.problems[0].reason
+            where = clash.store.absolute(clash.path)
+            raise Invalid(f"{where} would not be whole ({why}); nothing was settled. `memfs resolve --edit` opens it.")
     entry = here.settle(clash.store, clash.path, clash.present, raw)
-    if clash.staged and (repository := Repository.of(clash.store.root)) is not None:
+    repository = Repository.of(clash.store.root) if clash.store.is_there() else None
+    if repository is not None and (clash.staged or repository.underway()):  # settled once, taken back, and settled anew
         repository.stage(repository.prefix + clash.path, raw)
     return entry
 

@@ -250,10 +250,8 @@ class _Sync:
         """Return the repository that begins here; begin again where a process died in the middle of that."""
         top = self.shelf.top
         top.mkdir(parents=True, exist_ok=True)
-        for name, text in {
-            ".gitattributes": ATTRIBUTES,
-            **({} if self.shelf.whose else {".gitignore": IGNORED}),
-        }.items():
+        rules = {".gitattributes": ATTRIBUTES} | ({} if self.shelf.whose else {".gitignore": IGNORED})
+        for name, text in rules.items():
             if not os.path.lexists(top / name):
                 locks.put(top / name, text.encode())
         made = Repository.begin(top)
@@ -299,6 +297,8 @@ class _Sync:
             with suppress(Conflict, Refused):  # edited since then: that is committed, and merged anew
                 self._united_with(theirs, "it")
             self.repository.point(MERGING_REF, "")
+            for store in stores(self.config, self.shelf).values():
+                store.sweep(store.scan().leftovers)
 
     def _answer(self, committed: int, *, pushed: bool) -> Synced:
         brought = tuple(dict.fromkeys(self.brought))
@@ -433,7 +433,8 @@ class _Sync:
             if len(gone) > max(1, MANY * len(paths)) and not self.may.yes:
                 raise Refused(
                     f"{len(gone):,} of {len(paths):,} memories in {self.shelf.top / prefix} would vanish {where}; "
-                    f"nothing was changed. First of them: {', '.join(gone[:3])}. If that is meant: `memfs sync --yes`."
+                    f"nothing was sent or brought. First of them: {', '.join(gone[:3])}. If that is meant: "
+                    "`memfs sync --yes`; if not: `memfs restore NAME` brings one back that was removed here."
                 )
 
     def _rescue(self, commit: str) -> None:

@@ -225,3 +225,35 @@ def test_the_driver_is_registered_once_and_says_where(world: World, git: Git) ->
     assert git("check-attr", "merge", PATH, ".memory/a/b/c.md", "README.md").split("\n") == [
         f"{PATH}: merge: memfs", ".memory/a/b/c.md: merge: memfs", "README.md: merge: unspecified",
     ]  # fmt: skip
+
+
+def test_what_was_settled_and_taken_back_is_settled_anew(world: World, git: Git) -> None:
+    """The second settling is what the merge commit has, though git's index had forgotten of the conflict."""
+    clash(git)
+    assert memfs(world, "resolve", "deploys.md", "--ours").code == 0
+    assert memfs(world, "undo").code == 0
+
+    assert memfs(world, "resolve", "Deploys", "--both").code == 0
+
+    git("commit", "-qm", "merged")
+    assert git("status", "--porcelain") == ""
+    assert "sundays" in git.text(PATH)
+    assert "mondays" in git.text(PATH)
+
+
+def test_both_sides_of_a_header_are_merged_by_its_keys(world: World, git: Git) -> None:
+    """Git alone leaves markers in the header: both tags are kept, in one line, and the memory reads back whole."""
+    git.put(".gitattributes", "")
+    git("commit", "-qam", "no driver")
+    ours = NOTE.replace("tags: [a]", "tags: [a, ours]").replace("fridays", "mondays")
+    theirs = NOTE.replace("tags: [a]", "tags: [a, theirs]").replace("fridays", "sundays")
+    assert branched(git, ours, theirs) == 1
+    assert text(git).index("<<<<<<<") < text(git).index("# Deploys")
+
+    assert memfs(world, "resolve", "01KAJX0000000000000000000", "--both").code == 0
+
+    read = memfs(world, "get", "Deploys", "--json").json
+    assert sorted(read["tags"]) == ["a", "ours", "theirs"]
+    assert "mondays" in read["body"]
+    assert "sundays" in read["body"]
+    assert git("ls-files", "-u") == ""

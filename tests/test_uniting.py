@@ -209,9 +209,9 @@ def who_does_it_makes_no_difference(three: Three) -> None:
     """The same texts, if perhaps by other names, come of it on either machine."""
     base, ours, theirs = three
 
-    def shown(found: United) -> Counter[frozenset[str]]:
+    def shown(found: United) -> set[frozenset[str]]:
         files = {path: text for path, text in texts(found).items() if is_memory(path)}
-        return Counter(frozenset(WORD.findall(text)) - two_ids(*three) for text in files.values())
+        return {frozenset(WORD.findall(text)) - two_ids(*three) for text in files.values()}
 
     assert shown(united(base, ours, theirs)) == shown(united(base, theirs, ours))
 
