@@ -20,8 +20,10 @@ case " $* " in *" {verb} "*)
     echo >>"{count}"
     if [ "$(wc -l <"{count}")" -eq {number} ]; then
         memfs=$PPID; export memfs
+        {first}
         env -u GIT_DIR -u GIT_WORK_TREE -u GIT_INDEX_FILE -u GIT_CONFIG_PARAMETERS PATH="{path}" sh -c '{script}' \
             >/dev/null 2>&1 </dev/null || exit 1
+        {then}
     fi
 esac
 exec "{git}" "$@"
@@ -101,7 +103,7 @@ def begun(world: World, name: str = "project", *options: str) -> Git:
     return git
 
 
-def trap(world: World, verb: str, script: str, *, number: int = 1) -> dict[str, str]:
+def trap(world: World, verb: str, script: str, *, number: int = 1, after: bool = False) -> dict[str, str]:
     """Return an environment for memfs in which the shell *script* runs before its git command *verb*.
 
     Args:
@@ -109,11 +111,14 @@ def trap(world: World, verb: str, script: str, *, number: int = 1) -> dict[str, 
         verb: A word of the command.
         script: With the work tree as its folder and memfs as `$memfs`; when it fails, git is not run. No single quotes.
         number: Before which of these commands; it runs once.
+        after: When that command has ended, and not before it.
     """
     git, path = shutil.which("git"), world.environ["PATH"]
     folder = world.root / f"trap-{os.urandom(4).hex()}"
     folder.mkdir()
-    text = _TRAP.format(verb=verb, count=folder / "count", number=number, path=path, script=script, git=git)
+    first, then = (f'"{git}" "$@" || exit', "exit 0") if after else ("", "")
+    values = {"verb": verb, "count": folder / "count", "number": number, "path": path, "script": script, "git": git}
+    text = _TRAP.format(first=first, then=then, **values)
     (folder / "git").write_text(text)
     (folder / "git").chmod(0o755)
     return {"PATH": f"{folder}:{path}"}

@@ -988,8 +988,10 @@ STEPS = {
     "when it is read again": ("ls-tree", 2),
     "before the index is made": ("update-index", 1),
     "before HEAD moves": ("update-ref", 1),
+    "when HEAD has moved": ("update-ref", 1),
 }
-"""Where a commit is stopped: before which of its git commands."""
+"""Where a commit is stopped: before which of its git commands; the last time right after it."""
+AFTER = "when HEAD has moved"
 
 
 def assert_sound(git: Git) -> None:
@@ -1023,7 +1025,9 @@ def test_a_commit_that_is_killed_at_any_step_harms_nothing(world: World, git: Gi
     git.put(".memory/new.md", "A new memory.\n")
     git.put(".memory/old.md", "changed\n")
     (git.folder / ".memory/sub/deep.md").unlink()
-    environ = trap(world, verb, f"kill -9 $memfs; {'true' if child == 'lives' else 'false'}", number=number)
+    environ = trap(
+        world, verb, f"kill -9 $memfs; {'true' if child == 'lives' else 'false'}", number=number, after=step == AFTER
+    )
 
     answer = commit(world, git, environ=environ)
 
@@ -1062,7 +1066,7 @@ def test_a_commit_that_is_interrupted_leaves_no_lock(world: World, git: Git, ste
     """Ctrl-C at any step: it is done or not done, and says so by its exit code."""
     verb, number = STEPS[step]
     git.put(".memory/new.md", "A new memory.\n")
-    environ = trap(world, verb, "kill -INT $memfs; sleep 0.3", number=number)
+    environ = trap(world, verb, "kill -INT $memfs; sleep 0.3", number=number, after=step == AFTER)
 
     answer = commit(world, git, environ=environ)
 

@@ -142,3 +142,89 @@ def test_a_sync_keeps_to_the_main_branch(world: World) -> None:
     names = remote("ls-tree", "-r", "--name-only", "main").split("\n")
     assert len([name for name in names if name.startswith("global/")]) == 2
     assert remote("ls-tree", "-r", "--name-only", "drafts") == ""
+
+
+@pytest.fixture
+def remote(world: World) -> Git:
+    """Return the bare repository with which the home is synced, and which has three memories."""
+    made = Git(world.root / "shared.git", user(world))
+    made.folder.mkdir()
+    made("init", "-q", "--bare", "--initial-branch=main")
+    for text in ("We deploy on fridays.", "Tests run first.", "Ask the owner."):
+        assert memfs(world, "--mode", "global", "save", text).code == 0
+    assert memfs(world, "sync", "--remote", str(made.folder)).code == 0
+    return made
+
+
+def pushed(remote: Git, *steps: str) -> None:
+    """Commit on top of *remote*'s main what the lines *steps* of git-fast-import(1) say."""
+    head = "commit refs/heads/main\ncommitter C <c@example.org> 1750000000 +0000\ndata 1\n.\nfrom refs/heads/main^0\n"
+    remote("fast-import", "--quiet", feed=head + "".join(steps))
+
+
+def test_memories_moved_to_where_no_store_is_count_as_vanished(world: World, remote: Git) -> None:
+    """`git mv global archive` on the other side would empty the store: it is refused, and nothing is removed."""
+    pushed(remote, "R global archive\n")
+
+    refused = memfs(world, "sync")
+
+    assert refused.code == 6
+    assert "3 of 3 memories" in refused.sentence
+    assert len(list((world.home / "global").glob("*.md"))) == 3
+
+
+def test_what_no_store_takes_stays_in_git_and_keeps_nothing_else(world: World, remote: Git) -> None:
+    """A name too long for a file and a text too large for a memory: the rest comes, and neither is ever taken away."""
+    long, large = f"global/{'n' * 300}.md", "x" * (1 << 21)
+    files = {"global/good.md": NOTE, long: "short", "global/large.md": large}
+    pushed(remote, *(f"M 100644 inline {name}\ndata {len(text)}\n{text}\n" for name, text in files.items()))
+
+    first = memfs(world, "sync", "--json")
+    assert memfs(world, "--mode", "global", "save", "One more.").code == 0
+    second = memfs(world, "sync", "--json")
+
+    assert (first.code, second.code) == (0, 0), first.err + second.err
+    assert first.json["synced"][0]["brought"] == ["global/good.md"]
+    assert any("no memories by name or size" in note for note in first.json["synced"][0]["notes"])
+    assert not (world.home / "global" / "large.md").exists()
+    assert {long, "global/large.md", "global/good.md"} <= set(remote.files("main"))
+    assert second.json["synced"][0]["pushed"]
+
+
+def test_a_sync_that_holds_something_back_says_so_by_its_exit_code(world: World, remote: Git) -> None:
+    """What looks like a credential stays here: exit 9, until it is allowed by name."""
+    (world.home / "global" / "token.md").write_text("The token is ghp_" + "a1B2" * 9 + "\n")
+
+    held = memfs(world, "sync", "--json")
+
+    assert held.code == 9
+    assert held.json["synced"][0]["held"] == ["global/token.md"]
+    assert "global/token.md" not in remote.files("main")
+    assert memfs(world, "sync", "--allow-secret").code == 0
+    assert "global/token.md" in remote.files("main")
+
+
+def test_a_group_that_is_not_there_is_not_made_by_a_sync(world: World, remote: Git) -> None:
+    """A typing error in a group's name costs a sentence with the near ones, no folder."""
+    assert memfs(world, "group", "create", "team").code == 0
+
+    refused = memfs(world, "sync", "--group", "taem", "--remote", str(remote.folder))
+
+    assert refused.code == 2
+    assert "team" in refused.sentence
+    assert not (world.home / "groups" / "taem").exists()
+
+
+def test_what_a_remote_says_is_not_taken_for_a_race(world: World, remote: Git) -> None:
+    """A hook of the remote's that refuses with words like git's own: its refusal is told, at once."""
+    hook = remote.folder / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'fetch first your bill' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    assert memfs(world, "--mode", "global", "save", "One more.").code == 0
+
+    refused = memfs(world, "sync")
+
+    assert refused.code == 10
+    assert "did not take what is new" in refused.sentence
+    assert "times meanwhile" not in refused.sentence

@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from memfs import resolving
+from memfs.errors import Changed
+from memfs.errors import Invalid
+from memfs.errors import NotFound
+from memfs.scope import workspace_store
 from tests.commands import MEMFS
 from tests.commands import memfs
 from tests.repositories import Git
@@ -257,3 +262,59 @@ def test_both_sides_of_a_header_are_merged_by_its_keys(world: World, git: Git) -
     assert "mondays" in read["body"]
     assert "sundays" in read["body"]
     assert git("ls-files", "-u") == ""
+
+
+@pytest.mark.parametrize("driver", [True, False])
+def test_the_library_and_the_command_see_and_settle_the_same(world: World, git: Git, *, driver: bool) -> None:
+    """Which memories are in conflict, what each way leaves of them, and that settling one ends it."""
+    if not driver:
+        git("config", "merge.memfs.driver", "/nonexistent/driver %O")
+    clash(git)
+    here = world.open()
+
+    (found,) = resolving.clashes(here)
+
+    listed = memfs(world, "resolve", "--list", "--json").json["conflicts"][0]
+    sides = {side: (raw or b"").decode() for side, raw in found.sides.items()}
+    assert (found.path, sides) == (listed["name"], listed["sides"])
+    assert found.staged
+    shown = [side for side, _ in resolving.lines_of(found)]
+    assert set(shown) == ({"", "ours", "before", "theirs"} if driver else {""})
+    assert resolving.named(here, "Deploys") == found
+    with pytest.raises(Changed):
+        resolving.settle(here, found._replace(present=b"seen otherwise"), found.sides["both"])
+    settled = resolving.settle(here, found, found.sides["both"])
+    assert settled is not None
+    assert settled.file.raw == found.sides["both"]
+    assert resolving.clashes(here) == []
+    assert git("ls-files", "-u") == ""
+    with pytest.raises(NotFound, match="Nothing is in conflict"):
+        resolving.named(here, "Deploys")
+
+
+def test_settling_has_to_leave_a_whole_memory(world: World, git: Git) -> None:
+    """Markers that are left, or a header that nobody could read: refused, and nothing is written."""
+    clash(git)
+    here = world.open()
+    (found,) = resolving.clashes(here)
+    broken = NOTE.replace("tags: [a]", "tags: [a]\ntags: [b]").encode()
+
+    for raw in (found.present, broken):
+        with pytest.raises(Invalid, match="nothing was settled"):
+            resolving.settle(here, found, raw)
+
+    assert (git.folder / PATH).read_bytes() == found.present
+    assert resolving.settle(here, found, None) is None
+    assert not (git.folder / PATH).exists()
+    assert git("ls-files", "-u") == ""
+
+
+def test_registering_the_driver_needs_a_repository(world: World) -> None:
+    """Without one there is a sentence; with one, the line is for the folder that the store is."""
+    store = workspace_store(world.folder("alone"))
+    with pytest.raises(Invalid, match="git init"):
+        resolving.register(store)
+    alone = Git(world.folder("alone"), user(world))
+    alone("init", "-q")
+    assert [resolving.register(store)[1] for _ in range(2)] == [True, False]
+    assert (alone.folder / ".gitattributes").read_text() == "/.memory/**/*.md merge=memfs\n"
