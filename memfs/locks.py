@@ -69,3 +69,12 @@ def put(path: Path, raw: bytes) -> None:
         with suppress(OSError):
             temp.unlink()
         raise
+
+
+def flush(path: Path) -> None:
+    """Have the file or folder *path*, and what was renamed into a folder, survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

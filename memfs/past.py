@@ -21,15 +21,15 @@ from memfs import trust
 from memfs.answers import Entry
 from memfs.answers import Listing
 from memfs.answers import Results
+from memfs.archive import Archive
+from memfs.archive import Said
+from memfs.archive import said_in
 from memfs.index import Index
 from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.query import ago
 from memfs.query import bounds
 from memfs.scope import View
-from memfs.shelf import Said
-from memfs.shelf import Shelf
-from memfs.shelf import said_in
 from memfs.store import Store
 from memfs.workspace import Workspace
 
@@ -109,12 +109,12 @@ def at(here: Workspace, when: str) -> Iterator[Past]:
         Refused: No store lies in a git repository, or one holds too much.
         GitFailed, StorageFailed: As they say.
     """
-    until, shelf, stores = _time(when), Shelf(here.config.cache / FOLDER), here.view.own
+    until, archive, stores = _time(when), Archive(here.config.cache / FOLDER), here.view.own
     question = _question(stores, when, until)
     held = None
     while held is None:
-        folder = shelf.answering(question) or _made(shelf, stores, when, until)
-        held = shelf.hold(folder, question)
+        folder = archive.answering(question) or _made(archive, stores, when, until)
+        held = archive.hold(folder, question)
     with held:
         yield Past(here, folder, said_in(held), until and min(until, datetime.now(UTC)))
 
@@ -163,22 +163,22 @@ def _question(stores: Sequence[Store], when: str, until: datetime | None) -> str
     return _digest([when if until is None else until.isoformat(), [str(store.root) for store in stores], grounds])
 
 
-def _made(shelf: Shelf, stores: Sequence[Store], when: str, until: datetime | None) -> Path:
+def _made(archive: Archive, stores: Sequence[Store], when: str, until: datetime | None) -> Path:
     """Return the folder of what is asked for, made if there is none; raises like `at`."""
     from memfs import former
 
     places, notes = former.places(stores, when, until)
     roots = {store.key: str(store.root) for store in stores}
     name = _digest([*((roots[key], place.moment.commit) for key, place in places.items()), *notes])
-    if folder := shelf.called(name):
+    if folder := archive.called(name):
         return folder
     said = Said({key: place.moment for key, place in places.items()}, notes)
-    with shelf.making(name, said) as folder:
+    with archive.making(name, said) as folder:
         index = Index(folder)
         for store in (Former(folder, store) for store in stores if store.key in places):
             former.put_out(places[store.key], store)
             index.refresh(store, store.scan().files, own=True)
-    return shelf.place / name
+    return archive.place / name
 
 
 def _digest(said: object) -> str:

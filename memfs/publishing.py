@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from memfs import credentials
 from memfs import memory as memories
-from memfs import syncing
 from memfs.answers import Entry
 from memfs.errors import Invalid
 from memfs.errors import Refused
@@ -24,6 +23,7 @@ from memfs.network import Remote
 from memfs.network import reached
 from memfs.repository import Blob
 from memfs.repository import Repository
+from memfs.shelves import shelf_of
 from memfs.uniting import Load
 from memfs.uniting import is_memory
 from memfs.workspace import Workspace
@@ -181,7 +181,7 @@ def _remote_of(repository: Repository) -> str:
 def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> Published:
     """Push the branch, on top of its default branch, to the remote of the group that is wished for."""
     name = here.view.store(wish.to).scope.removeprefix("group:")
-    shelf = syncing.shelf_of(here.config, group=name)
+    shelf = shelf_of(here.config, group=name)
     if not shelf.remote:
         raise Refused(f"{wish.to} has no remote; `memfs sync --group {name} --remote URL` sets one.")
     repository = Repository.of(shelf.top) if (shelf.top / ".git").exists() else None

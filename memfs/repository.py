@@ -30,6 +30,7 @@ from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.errors import StorageFailed
 from memfs.git import GitFailed
+from memfs.locks import flush
 from memfs.locks import locked
 
 LOCK_SECONDS = 5.0
@@ -463,7 +464,7 @@ class Repository:
             try:
                 if made.exists():  # not when there is nothing at all to put into it
                     made.replace(index)
-                _flush(self.folder)
+                flush(self.folder)
                 yield
             except BaseException:
                 if self.head() != new:
@@ -494,7 +495,7 @@ class Repository:
                 finally:
                     if _is_ours(lock):
                         lock.unlink()
-                    _flush(self.folder)
+                    flush(self.folder)
         except OSError as error:
             raise StorageFailed.of(error, self.folder / "index", "write") from error
 
@@ -512,15 +513,6 @@ def _is_ours(lock: Path) -> bool:
     with suppress(OSError):
         return str(lock.readlink()) == _OURS
     return False
-
-
-def _flush(folder: Path) -> None:
-    """Have what was renamed in *folder*, and before that elsewhere on its disk, survive a power cut."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:

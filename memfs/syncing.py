@@ -19,10 +19,8 @@ from typing import NamedTuple
 
 from memfs import committing
 from memfs import locks
-from memfs import scope
 from memfs.changes import GONE
 from memfs.committing import Standing
-from memfs.config import GROUP_NAME
 from memfs.config import Config
 from memfs.errors import Conflict
 from memfs.errors import Refused
@@ -30,17 +28,18 @@ from memfs.git import GitFailed
 from memfs.memory import MAX_BYTES
 from memfs.memory import digest
 from memfs.network import reached
-from memfs.network import without_credentials
 from memfs.repository import Blob
 from memfs.repository import Repository
 from memfs.repository import Staged
-from memfs.settings import refuse_unknown_group
+from memfs.shelves import Shelf
+from memfs.shelves import apart
+from memfs.shelves import place_of
+from memfs.shelves import store_at
+from memfs.shelves import stores
 from memfs.store import ABSENT
-from memfs.store import Store
 from memfs.uniting import Load
 from memfs.uniting import Tree
 from memfs.uniting import United
-from memfs.uniting import is_memory
 from memfs.uniting import unite
 
 Progress = Callable[[str, int, int], None]
@@ -68,29 +67,8 @@ IGNORED = """\
 !/.gitattributes
 """
 ATTRIBUTES = "*.md merge=memfs\n"
-_PLACE = re.compile(rf"(global/|groups/{GROUP_NAME.pattern}/)(.+)", re.DOTALL)
-"""A path from the top of the home folder: its store, and the path in that."""
 _UNFIT = re.compile(r"(?i)(?:^|/)\.{0,2}(?=/|$)|(?:^|[/\\])(?:\.git|git~1)[ .]*(?=[/\\:]|$)")
 """A path that git puts nowhere: it leads out of the folder, or into git's own."""
-
-
-class Shelf(NamedTuple):
-    """What is synced as one: a folder that is a repository of its own.
-
-    Attributes:
-        whose: A key of `Config.remotes`.
-        top: The folder.
-        remote: The other side, as git names it; empty when none is set.
-    """
-
-    whose: str
-    top: Path
-    remote: str
-
-    @property
-    def shown_remote(self) -> str:
-        """The other side, without the credentials that its address may hold."""
-        return without_credentials(self.remote)
 
 
 class Synced(NamedTuple):
@@ -113,77 +91,6 @@ class Synced(NamedTuple):
     clashes: tuple[str, ...]
     held: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-def shelves(config: Config) -> list[Shelf]:
-    """Return what can be synced: the home folder, and each group with a remote of its own.
-
-    The home folder is left out where nothing but groups has a remote.
-    """
-    home = Shelf("", config.home, config.remotes.get("", ""))
-    groups = [f"group:{name}" for name in sorted(config.groups) if f"group:{name}" in config.remotes]
-    alone = bool(groups) and not home.remote and not (home.top / ".git").exists()
-    return [*([] if alone else [home]), *(_group_shelf(config, whose) for whose in groups)]
-
-
-def shelf_of(config: Config, *, group: str = "", workspace: Path | None = None) -> Shelf:
-    """Return what is synced for a group, for a workspace whose memories have a repository of their own, or the home.
-
-    Raises:
-        Invalid: There is no such group.
-        Refused: The workspace's memories travel with its repository.
-    """
-    if group:
-        return _group_shelf(config, f"group:{group}")
-    if workspace is None:
-        return Shelf("", config.home, config.remotes.get("", ""))
-    store = scope.workspace_store(workspace)
-    top = store.root
-    if not store.is_there() or not (top / ".git").exists():
-        raise Refused(
-            f"The memories of {workspace} have no repository of their own: they travel with the project's "
-            f"(`memfs commit`, `git push`). To give them one: `git init {top}`."
-        )
-    return Shelf(str(workspace), top, config.remotes.get(str(workspace), ""))
-
-
-def stores(config: Config, shelf: Shelf) -> dict[str, Store]:
-    """Return each store that is synced with *shelf*, by where it lies below its top (with a final slash)."""
-    if shelf.whose:
-        return {"": store_at(config, shelf, "")}
-    groups = config.home / "groups"
-    names = sorted(path.name for path in groups.iterdir()) if groups.is_dir() else []
-    found = {}
-    for prefix in ("global/", *(f"groups/{name}/" for name in names if GROUP_NAME.fullmatch(name))):
-        store = store_at(config, shelf, prefix)
-        if store.is_there() and not _apart(config, shelf, prefix):
-            found[prefix] = store
-    return found
-
-
-def _apart(config: Config, shelf: Shelf, prefix: str) -> str:
-    """Return why the folder *prefix* below the top of the home's *shelf* is not synced with it; empty when it is."""
-    place = shelf.top / prefix
-    if os.path.realpath(place) != str(Path(os.path.realpath(shelf.top), prefix)):
-        return "it is a link or lies behind one, and what it leads to is not this folder's"
-    if f"group:{place.name}" in config.remotes and place.parent != shelf.top:
-        return "it has a remote of its own"
-    if any((folder / ".git").exists() for folder in {place, place.parent} - {shelf.top}):
-        return "it has a repository of its own; to sync that: `memfs sync --group NAME --remote URL`"
-    return ""
-
-
-def store_at(config: Config, shelf: Shelf, prefix: str) -> Store:
-    """Return the store that lies at *prefix* below the top of *shelf*."""
-    group = shelf.whose.removeprefix("group:") if shelf.whose else prefix.removeprefix("groups/").rstrip("/")
-    if shelf.whose == f"group:{group}" or prefix == f"groups/{group}/":
-        return scope.group_store(config, group)
-    return scope.workspace_store(shelf.top.parent) if shelf.whose else scope.global_store(config)
-
-
-def _group_shelf(config: Config, whose: str) -> Shelf:
-    refuse_unknown_group(config, whose.removeprefix("group:"))
-    return Shelf(whose, scope.group_store(config, whose.removeprefix("group:")).root, config.remotes.get(whose, ""))
 
 
 def sync(
@@ -258,7 +165,7 @@ class _Sync:
         made.run("config", "merge.memfs.name", "memfs: one memory of two versions")
         made.run("config", "merge.memfs.driver", "memfs merge-driver %O %A %B %P")
         for path in (*made.folder.rglob("*"), made.folder, top):  # git flushes none of what it begins with
-            _flush(path)
+            locks.flush(path)
         return made
 
     def done(self) -> Synced:
@@ -311,13 +218,7 @@ class _Sync:
         return {path: blob for path, blob in self.repository.tree(revision).items() if not _UNFIT.search(path)}
 
     def _place(self, path: str) -> tuple[str, str] | None:
-        """Return the store, by its prefix, and the path in it that *path* is; None when it is no memory of memfs's."""
-        if not is_memory(path):
-            return None
-        if self.shelf.whose:
-            return "", path
-        place = _PLACE.fullmatch(path)
-        return (place[1], place[2]) if place else None
+        return place_of(self.shelf, path)
 
     def _shut(self, prefix: str) -> str:
         """Return why the store at *prefix* is not synced, in words; empty when it is."""
@@ -326,7 +227,7 @@ class _Sync:
         place = self.shelf.top / prefix
         if prefix in self.known and not os.path.lexists(place):
             return f"{place} was moved or removed; put it back, or make it anew, empty, to have its memories removed"
-        return _apart(self.config, self.shelf, prefix)
+        return apart(self.config, self.shelf, prefix)
 
     def _commit(self) -> int:
         """Commit what is new here; return how many memories that is."""
@@ -540,11 +441,3 @@ def _replace(file: Path, raw: bytes) -> None:
     mode = stat.S_IMODE(file.stat().st_mode)
     locks.put(file, raw)
     file.chmod(mode)
-
-
-def _flush(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -16,6 +16,7 @@ from typing import Literal
 from typing import NamedTuple
 
 from memfs.errors import StorageFailed
+from memfs.locks import flush
 from memfs.store import Store
 
 VERSIONS = 50
@@ -87,7 +88,7 @@ class Journal:
                     os.fsync(file.fileno())
             if entry.verb not in MADE:
                 for folder in (place, place.parent, self.folder):
-                    _flush(folder)
+                    flush(folder)
             self._prune(place)
         except OSError as error:
             with suppress(OSError):
@@ -162,14 +163,6 @@ def new_version(now: float) -> str:
 
 def _oldest() -> str:
     return f"{int((time.time() - DAYS * 86_400) * 1_000_000):017d}"
-
-
-def _flush(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _read_entry(path: Path) -> Entry | None:

@@ -14,13 +14,13 @@ import pytest
 
 from memfs import past
 from memfs import trust
+from memfs.archive import KEPT
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.memory import digest
-from memfs.shelf import KEPT
 from memfs.workspace import Workspace
 from tests.commands import as_json
 from tests.commands import memfs

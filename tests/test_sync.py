@@ -26,6 +26,7 @@ import pytest
 
 from memfs import syncing
 from memfs.memory import parse
+from memfs.shelves import shelf_of
 from memfs.syncing import Synced
 from tests.commands import MEMFS
 from tests.commands import Answer
@@ -100,7 +101,7 @@ def machine(root: Path, remote: Path | str) -> World:
 def quietly(world: World, *, yes: bool = False) -> Synced:
     """Sync the home of *world* in this process, which is faster than one of its own."""
     config = world.config()
-    return syncing.sync(config, syncing.shelf_of(config), yes=yes)
+    return syncing.sync(config, shelf_of(config), yes=yes)
 
 
 def sync(world: World, *options: str | Path) -> dict[str, Any]:
@@ -463,7 +464,7 @@ def test_a_memory_on_its_way_is_never_nowhere(pair: Pair) -> None:
     seen: list[list[str]] = []
     config = pair.a.config()
 
-    syncing.sync(config, syncing.shelf_of(config), progress=lambda *_: seen.append(sorted(memories(pair.a))))
+    syncing.sync(config, shelf_of(config), progress=lambda *_: seen.append(sorted(memories(pair.a))))
 
     assert ["global/note.md", "global/z.md"] in seen
     assert all(seen)
@@ -1052,7 +1053,7 @@ def test_a_sync_that_died_while_it_wrote_is_finished_as_it_was_meant(pair: Pair,
 
     config = pair.a.config()
     with suppress(DiedError):
-        syncing.sync(config, syncing.shelf_of(config), progress=progress)
+        syncing.sync(config, shelf_of(config), progress=progress)
     done = memfs(pair.a, "sync", "--json")
 
     clash = story == "a clash that was moved"

@@ -96,6 +96,7 @@ POWER_CUT = """
 import fcntl, json, os, struct, subprocess, sys
 from pathlib import Path
 from memfs import config, syncing
+from memfs.shelves import shelf_of
 image, disk = sys.argv[1:]
 def mount():
     subprocess.run(["mount", "-o", "loop,commit=600", image, disk], check=True)
@@ -110,7 +111,7 @@ for number in range(60):
     (home / f"global/n{number}.md").write_text(f"note {number}")
 for number in range(3):
     (home / "global/n0.md").write_text(f"version {number}")
-    assert syncing.sync(settings, syncing.shelf_of(settings)).committed
+    assert syncing.sync(settings, shelf_of(settings)).committed
 head = git("rev-parse", "HEAD")
 # the file system stops here and now, its journal unwritten: ext4's EXT4_IOC_SHUTDOWN, without a flush
 fd = os.open(disk, os.O_RDONLY)
@@ -140,13 +141,14 @@ def test_what_a_sync_committed_survives_a_power_cut(world: World) -> None:
 FULL_DISK = """
 import json, os, subprocess, sys
 from memfs import config, syncing
+from memfs.shelves import shelf_of
 from memfs.errors import MemfsError
 settings = config.load()
 home = settings.home
 os.environ["GIT_CONFIG_GLOBAL"] = "/dev/null"
 (home / "config.toml").write_text(f'remote = "{sys.argv[1]}"\\n')
 settings = config.load()
-shelf = syncing.shelf_of(settings)
+shelf = shelf_of(settings)
 (home / "global").mkdir()
 (home / "global/mine.md").write_text("mine " * 1000)
 told = []

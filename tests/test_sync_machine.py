@@ -21,6 +21,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from memfs import syncing
 from memfs.errors import Conflict
 from memfs.memory import parse
+from memfs.shelves import shelf_of
 from memfs.syncing import Synced
 from memfs.uniting import is_memory
 from memfs.values import Value
@@ -225,7 +226,7 @@ class Machines(RuleBasedStateMachine):
         before = memories(world)
         config = world.config()
         try:
-            done = syncing.sync(config, syncing.shelf_of(config), yes=True, progress=progress)
+            done = syncing.sync(config, shelf_of(config), yes=True, progress=progress)
         except Conflict:
             assert any(parse(raw, "x.md").state == "conflict" for raw in before.values()), before
             return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from memfs.resolving import Clash
-    from memfs.syncing import Shelf
+    from memfs.shelves import Shelf
     from memfs.syncing import Synced
     from memfs.workspace import Workspace
 
@@ -98,18 +98,19 @@ def sync_command(
     `memfs resolve` settles them. A project's memories travel with its own repository.
     """
     from memfs import settings
-    from memfs import syncing
     from memfs.network import checked_remote
+    from memfs.shelves import known_shelves
+    from memfs.shelves import shelf_of
 
     here = workspace()
     if remote is not None:
-        shelf = syncing.shelf_of(here.config, group=group or "", workspace=here.view.workspace if own else None)
+        shelf = shelf_of(here.config, group=group or "", workspace=here.view.workspace if own else None)
         settings.set_remote(here.config, shelf.whose, checked_remote(remote))
         here = workspace()
     if own or group:
-        shelves = [syncing.shelf_of(here.config, group=group or "", workspace=here.view.workspace if own else None)]
+        shelves = [shelf_of(here.config, group=group or "", workspace=here.view.workspace if own else None)]
     else:
-        shelves = syncing.shelves(here.config)
+        shelves = known_shelves(here.config)
     may = {"yes": yes, "allow_secret": allow_secret}
     before = _files(here, shelves)
     code = _sync_all(here, shelves, may=may, as_json=as_json, goes_on=watch)
@@ -156,9 +157,9 @@ def _sync_all(
 
 def _files(here: Workspace, shelves: Sequence[Shelf]) -> object:
     """Return what changes with every change to a memory that is synced."""
-    from memfs import syncing
+    from memfs.shelves import stores
 
-    return [store.scan().files for shelf in shelves for store in syncing.stores(here.config, shelf).values()]
+    return [store.scan().files for shelf in shelves for store in stores(here.config, shelf).values()]
 
 
 def _wait_for_change(here: Workspace, shelves: Sequence[Shelf], before: object, every: float) -> None:

@@ -122,10 +122,11 @@ def _bring(name: str) -> None:
     """
     from memfs import syncing
     from memfs.network import Unreachable
+    from memfs.shelves import shelf_of
 
     config = workspace().config
     try:
-        syncing.sync(config, syncing.shelf_of(config, group=name))
+        syncing.sync(config, shelf_of(config, group=name))
     except Unreachable as error:
         raise Unreachable(
             f"{error} The group {name} is made; `memfs sync --group {name}` brings its memories."

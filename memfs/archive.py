@@ -44,7 +44,7 @@ class Said(NamedTuple):
     notes: Sequence[str]
 
 
-class Shelf:
+class Archive:
     """The folders below *place*."""
 
     def __init__(self, place: Path) -> None:
@@ -115,7 +115,7 @@ class Shelf:
 
 
 def said_in(file: BinaryIO) -> Said:
-    """Return what the folder holds that *file*, of `Shelf.hold`, keeps."""
+    """Return what the folder holds that *file*, of `Archive.hold`, keeps."""
     said = json.loads(file.read())
     moments = {key: Moment(commit, datetime.fromtimestamp(second, UTC)) for key, commit, second in said["moments"]}
     return Said(moments, said["notes"])
