@@ -76,7 +76,7 @@ class Remote:
 
     Attributes:
         branch: The ref that is its default branch, once `head` was asked.
-        branches: All of its branches, likewise.
+        branches: All of its branches and the commit that each is, likewise.
         said: What it said to the last push, for people, line by line.
     """
 
@@ -85,7 +85,7 @@ class Remote:
         self._environ = self._prepared(repository)
         self._is_partial = not repository.run("config", "--get-regexp", _PROMISED, fine=(0, 1)).code
         self.branch = "refs/heads/main"
-        self.branches: frozenset[str] = frozenset()
+        self.branches: Mapping[str, str] = {}
         self.said: tuple[str, ...] = ()
 
     def _prepared(self, repository: Repository) -> Mapping[str, str]:
@@ -135,15 +135,17 @@ class Remote:
         heads = {name: what for what, name in lines if name.startswith("refs/heads/")}
         known = (named, self.branch, *sorted(heads))
         self.branch = next((name for name in known if name in heads), named or self.branch)
-        self.branches = frozenset(heads)
+        self.branches = heads
         return heads.get(self.branch, "")
 
-    def fetch(self) -> None:
-        """Bring what its branch has; of a partial clone, without the texts: those are brought by `blobs`.
+    def fetch(self, *branches: str) -> None:
+        """Bring what its *branches* have; of a partial clone, without the texts: those are brought by `blobs`.
 
         Raises:
             Unreachable: It does not give it.
         """
+        if not branches:
+            return
         source = ("--", self.address)
         settings: list[str] = []
         if self._is_partial:
@@ -151,7 +153,8 @@ class Remote:
             promised = (f"url={self.address}", "promisor=true", "partialclonefilter=blob:none")
             settings = [word for each in promised for word in ("-c", f"remote.memfs.{each}")]
             source = ("--", "memfs")
-        self._bring(*settings, "fetch", *_FETCHING, *source, f"+{self.branch}:refs/heads/theirs")
+        brought = (f"+{branch}:refs/heads/theirs-{number}" for number, branch in enumerate(branches))
+        self._bring(*settings, "fetch", *_FETCHING, *source, *brought)
 
     def blobs(self, oids: Sequence[str]) -> list[bytes]:
         """Return what `Repository.blobs` does, after what a partial clone does not have was brought.

@@ -185,7 +185,7 @@ class _Sync:
                 theirs = remote.head()
                 if theirs and not self._has(theirs):
                     self.progress("fetching", 0, 0)
-                    remote.fetch()
+                    remote.fetch(remote.branch)
                 ours = self._united_with(theirs, str(remote)) if theirs else self.repository.head()
                 self.progress("pushing", 0, 0)
                 if ours == theirs or remote.take(ours):
