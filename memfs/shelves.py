@@ -71,6 +71,19 @@ def shelf_of(config: Config, *, group: str = "", workspace: Path | None = None) 
     return Shelf(str(workspace), top, config.remotes.get(str(workspace), ""))
 
 
+def shelf_with(config: Config, store: Store) -> Shelf | None:
+    """Return what *store* is synced with a remote as a part of, None when it is not synced with any."""
+    if store.scope == "workspace":
+        whose = str(store.root.parent)
+        return Shelf(whose, store.root, config.remotes[whose]) if whose in config.remotes else None
+    if store.scope in config.remotes:
+        return _group_shelf(config, store.scope)
+    home = shelf_of(config)
+    if not home.remote or not store.root.is_relative_to(home.top):
+        return None
+    return None if apart(config, home, f"{store.root.relative_to(home.top).as_posix()}/") else home
+
+
 def stores(config: Config, shelf: Shelf) -> dict[str, Store]:
     """Return each store that is synced with *shelf*, by where it lies below its top (with a final slash)."""
     if shelf.whose:
