@@ -206,9 +206,16 @@ def joined(known: Known, limit: int) -> History:
         version._replace(change=change, trusted=known.vouches(version.store, version.raw))
         for version, change in zip(versions[:limit], changes, strict=False)
     )
-    committed = bool(versions[0].commit) if first and is_in_git(versions[0].store) else None
+    committed = _is_committed(versions) if first and is_in_git(versions[0].store) else None
     more = len(versions) > limit
     return History(known.memory_id, known.present, tuple(told), more, committed, tuple(dict.fromkeys(notes)))
+
+
+def _is_committed(versions: Sequence[Version]) -> bool:
+    """Return whether the first of *versions*, what is there, is what the last commit has at that place."""
+    first, *_ = versions
+    current = (each for each in versions if each.commit and each.commit.current)
+    return any((each.raw, each.store.key, each.path) == (first.raw, first.store.key, first.path) for each in current)
 
 
 def _states(known: Known) -> Iterator[Version]:
@@ -249,7 +256,7 @@ def _merged(states: list[Version], version: Version, newer: float) -> Version | 
         start, end = state.made.at if state.made else -inf, state.kept.at if state.kept else inf
         same = state.commit is None and state.raw == version.raw and state.store.key == version.store.key
         same = same and (state.kept is not None or state.path == version.path)
-        if same and start - 1 <= second <= end <= newer:
+        if same and start - 1 <= second <= end and (end <= newer or version.commit.current):
             at = state.at if state.made else min(version.at, end)
             states[number] = state._replace(commit=version.commit, at=at)
             return states[number]
