@@ -85,7 +85,7 @@ def _files(workspace: Workspace) -> Iterator[Finding]:
     advice = {
         "malformed": "Mend the header in an editor; until then its text is found, and memfs does not change the file.",
         "unreadable": "Save it as UTF-8 text below 1 MiB, or move it out of the store.",
-        "conflict": "Edit it, keep what is right, and remove the conflict markers.",
+        "conflict": "`memfs resolve` settles it, or an editor: keep what is right, and remove the conflict markers.",
     }
     for store in workspace.status().stores:
         for flaw in store.flaws:
@@ -93,6 +93,9 @@ def _files(workspace: Workspace) -> Iterator[Finding]:
             kind = "value" if flaw.state == "ok" else flaw.state
             sentence = f"{flaw.problem.reason}. {advice.get(flaw.state, '')}".rstrip()
             yield Finding(kind, (path,), flaw.problem.line, sentence, serious=flaw.state != "ok")
+        for name in sorted({*store.conflicts} - {flaw.path for flaw in store.flaws if flaw.state == "conflict"}):
+            sentence = "Git holds it as not merged, though its text has no marker. `memfs resolve` settles it."
+            yield Finding("conflict", (store.store.absolute(name),), 0, sentence)
 
 
 def _secrets(workspace: Workspace, progress: Callable[[int, int], None]) -> Iterator[Finding]:

@@ -12,10 +12,13 @@ from memfs.config import GROUP_NAME
 from memfs.config import Config
 from memfs.errors import Refused
 from memfs.network import without_credentials
+from memfs.repository import Repository
 from memfs.settings import refuse_unknown_group
 from memfs.store import Store
 from memfs.uniting import is_memory
 
+REMOTE_REF = "refs/memfs/remote"
+"""The commit that a shelf and its remote had in common after the last sync."""
 _PLACE = re.compile(rf"(global/|groups/{GROUP_NAME.pattern}/)(.+)", re.DOTALL)
 """A path from the top of the home folder: its store, and the path in that."""
 
@@ -82,6 +85,22 @@ def shelf_with(config: Config, store: Store) -> Shelf | None:
     if not home.remote or not store.root.is_relative_to(home.top):
         return None
     return None if apart(config, home, f"{store.root.relative_to(home.top).as_posix()}/") else home
+
+
+def unpushed(shelf: Shelf, repository: Repository | None) -> int | None:
+    """Return how many commits of *shelf* its remote did not have after the last sync, None when there was none yet.
+
+    Args:
+        shelf: What is synced.
+        repository: The one around it.
+
+    Raises:
+        GitFailed, Refused: See `Repository.run`.
+    """
+    if repository is None or repository.top != Path(os.path.realpath(shelf.top)):
+        return None
+    counted = repository.run("rev-list", "--count", f"{REMOTE_REF}..HEAD", "--", fine=(0, 128))
+    return None if counted.code else int(counted.line)
 
 
 def stores(config: Config, shelf: Shelf) -> dict[str, Store]:

@@ -31,6 +31,7 @@ from memfs.network import reached
 from memfs.repository import Blob
 from memfs.repository import Repository
 from memfs.repository import Staged
+from memfs.shelves import REMOTE_REF
 from memfs.shelves import Shelf
 from memfs.shelves import apart
 from memfs.shelves import place_of
@@ -55,7 +56,7 @@ MANY = 0.3
 """The part of a store's memories that may vanish in one sync without a question."""
 RESCUES = 20
 """How many of the states before a merge are kept, as refs/memfs/rescue/…."""
-REMOTE_REF, RESCUE_REFS = "refs/memfs/remote", "refs/memfs/rescue"
+RESCUE_REFS = "refs/memfs/rescue"
 MERGING_REF = "refs/memfs/merging"
 """What of the remote's is being merged while the files are written; a sync that was cut short left it."""
 IGNORED = """\

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from memfs import doctor
 from memfs import resolving
 from memfs.errors import Changed
 from memfs.errors import Invalid
@@ -318,3 +319,22 @@ def test_registering_the_driver_needs_a_repository(world: World) -> None:
     alone("init", "-q")
     assert [resolving.register(store)[1] for _ in range(2)] == [True, False]
     assert (alone.folder / ".gitattributes").read_text() == "/.memory/**/*.md merge=memfs\n"
+
+
+def test_the_doctor_names_what_git_alone_holds_in_conflict(world: World, git: Git) -> None:
+    """A side that removed it leaves a whole text without a marker; what is told is the same everywhere."""
+    git("checkout", "-qb", "other")
+    git.put(PATH, NOTE.replace("fridays", "sundays"))
+    git("commit", "-qam", "theirs")
+    git("checkout", "-q", "main")
+    (git.folder / PATH).unlink()
+    git("commit", "-qam", "ours")
+    git("merge", "-q", "other", fine=(1,))
+
+    here = world.open()
+
+    [finding] = doctor.examine(here).findings
+    assert (finding.kind, finding.paths) == ("conflict", (git.folder / PATH,))
+    assert "memfs resolve" in finding.sentence
+    assert [each.path for each in resolving.clashes(here)] == ["deploys.md"]
+    assert here.status().stores[0].having("conflict") == 1

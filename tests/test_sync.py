@@ -26,6 +26,7 @@ import pytest
 
 from memfs import syncing
 from memfs.memory import parse
+from memfs.network import Unreachable
 from memfs.shelves import shelf_of
 from memfs.syncing import Synced
 from tests.commands import MEMFS
@@ -1399,6 +1400,35 @@ def test_memories_without_a_repository_of_their_own_travel_with_the_project(worl
     git(elsewhere, "init", "-q", "-b", "main")
     (project / ".memory").symlink_to(elsewhere)
     assert memfs(world, "sync", "--workspace").code == 6
+
+
+# ---- what status tells
+
+
+def test_status_says_what_is_synced_with_what_and_what_waits(tmp_path: Path, pair: Pair) -> None:
+    """As of the last sync, without the network, and without the credentials of the address."""
+    theirs = "https://me:pw123@127.0.0.1:9/team.git"
+    groups = f'[groups.team]\nmembers = ["{pair.a.trusted()}"]\nremote = "{theirs}"\n'
+    pair.a.config(f'mode = "hybrid"\nremote = "{pair.remote}"\n{groups}')
+    put(pair.a, "groups/team/plan.md", memory("plan-1"))
+
+    def told() -> dict[str, Any]:
+        stores = memfs(pair.a, "status", "--json").json["stores"]
+        return {each["scope"]: each["remote"] for each in stores}
+
+    assert told() == {
+        "workspace": None,
+        "global": {"address": str(pair.remote), "unpushed": 0},
+        "group:team": {"address": "https://127.0.0.1:9/team.git", "unpushed": None},
+    }
+    pair.remote.rename(tmp_path / "away")
+    put(pair.a, "global/mine.md", memory("mine-1"))
+    with pytest.raises(Unreachable):
+        quietly(pair.a)
+    assert told()["global"]["unpushed"] == 1
+    shown = memfs(pair.a, "status").out
+    assert f"synced with {pair.remote}: 1 commit not pushed yet" in shown
+    assert "synced with https://127.0.0.1:9/team.git: not synced yet" in shown
 
 
 # ---- several at once
