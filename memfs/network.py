@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 from memfs import git
@@ -132,11 +133,24 @@ class Remote:
             ) from error
         lines = [line.split("\t") for line in said.line.split("\n") if "\t" in line]
         named = next((what[5:] for what, name in lines if name == "HEAD" and what.startswith("ref: ")), "")
+        if not lines:
+            named = self._unborn()
         heads = {name: what for what, name in lines if name.startswith("refs/heads/")}
         known = (named, self.branch, *sorted(heads))
         self.branch = next((name for name in known if name in heads), named or self.branch)
         self.branches = heads
         return heads.get(self.branch, "")
+
+    def _unborn(self) -> str:
+        """Return the branch that it is to have first, which git tells to a clone alone; main, if it does not say."""
+        place, apart = self.folder / "unborn", ("GIT_DIR", "GIT_OBJECT_DIRECTORY")
+        asked = ("--quiet", "--bare", "--no-local", "--template=", "--upload-pack=git-upload-pack", "--", self.address)
+        environ = {name: value for name, value in self._environ.items() if name not in apart}
+        with suppress(GitFailed):
+            settings = ("-c", "init.defaultBranch=main")
+            git.run(self.folder, *settings, "clone", *asked, str(place), environ=environ, seconds=ANSWER_SECONDS)
+            return git.run(place, "symbolic-ref", "HEAD").line
+        return ""
 
     def fetch(self, *branches: str) -> None:
         """Bring what its *branches* have; of a partial clone, without the texts: those are brought by `blobs`.

@@ -41,6 +41,12 @@ class Shelf(NamedTuple):
         """The other side, without the credentials that its address may hold."""
         return without_credentials(self.remote)
 
+    @property
+    def command(self) -> str:
+        """What a person types to have it synced."""
+        kind, _, name = self.whose.partition("group:")
+        return f"memfs sync --group {name}" if name else "memfs sync --workspace" if kind else "memfs sync"
+
 
 def known_shelves(config: Config) -> list[Shelf]:
     """Return what can be synced: the home folder, and each group with a remote of its own.
@@ -69,7 +75,8 @@ def shelf_of(config: Config, *, group: str = "", workspace: Path | None = None) 
     if not store.is_there() or not (top / ".git").exists():
         raise Refused(
             f"The memories of {workspace} have no repository of their own: they travel with the project's "
-            f"(`memfs commit`, `git push`). To give them one: `git init {top}`."
+            f"(`memfs commit`, `git push`). To give them one: `git init {top}`, then "
+            "`memfs sync --workspace --remote URL`."
         )
     return Shelf(str(workspace), top, config.remotes.get(str(workspace), ""))
 

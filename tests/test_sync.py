@@ -201,6 +201,22 @@ def test_the_first_sync_without_a_remote_begins_a_history_and_says_so(world: Wor
     assert "global/note.md" in files_of(remote)
 
 
+@pytest.mark.parametrize(("says", "branch"), [("advertise", "trunk"), ("ignore", "main")])
+def test_an_empty_remote_gets_the_branch_that_it_names(tmp_path: Path, says: str, branch: str) -> None:
+    """As its HEAD has it, so that who clones it has the memories; one that does not tell gets main."""
+    bare = tmp_path / "remote.git"
+    bare.mkdir()
+    git(bare, "init", "-q", "--bare", "--initial-branch=trunk")
+    git(bare, "config", "lsrefs.unborn", says)
+    world = machine(tmp_path / "a", f"file://{bare}")
+    put(world, "global/note.md", memory("note-1"))
+
+    assert quietly(world).pushed
+
+    assert git(bare, "for-each-ref", "--format=%(refname:short)") == branch
+    assert not quietly(world).pushed
+
+
 def test_two_machines_become_one(tmp_path: Path, remote: Path) -> None:
     """The story of the README: one command on each, once; what was on either is on both, and found."""
     a, b = new_world(tmp_path / "a"), new_world(tmp_path / "b")
@@ -271,7 +287,9 @@ def test_a_machine_that_was_offline_at_first_joins_later(tmp_path: Path, remote:
     a, b = machine(tmp_path / "a", remote), machine(tmp_path / "b", tmp_path / "mistyped.git")
     put(a, "global/of-a.md", memory("of-a"))
     put(b, "global/of-b.md", memory("of-b"))
-    assert "cannot be reached" in refused(b, code=10)
+    sentence = refused(b, code=10)
+    assert "cannot be reached" in sentence
+    assert "If the address is wrong: `memfs sync --remote URL` names another." in sentence
     assert "global/of-b.md" in files_of(b.home)
     sync(a)
 
@@ -891,7 +909,7 @@ def test_in_the_middle_of_a_merge_nothing_is_synced(pair: Pair) -> None:
 
     sentence = refused(pair.a, code=6)
 
-    assert "in the middle of a merge" in sentence
+    assert "in the middle of a merge. `git commit` finishes it" in sentence
     assert git(pair.a.home, "rev-parse", "HEAD") == head
     (pair.a.home / ".git/MERGE_HEAD").unlink()
     assert sync(pair.a)["pushed"]
@@ -1372,9 +1390,12 @@ def test_a_projects_own_repository_is_synced_where_the_user_said_and_nowhere_els
     )
 
     alone = sync(a, "--workspace")
+    idle = memfs(a, "sync", "--workspace").out
     done = sync(a, "--workspace", "--remote", remote)
 
     assert (alone["remote"], alone["pushed"]) == (None, False)
+    assert "nothing to do: all is committed, and there is no remote\n" in idle
+    assert "`memfs sync --workspace --remote URL` sets one" in idle
     assert done["pushed"]
     assert sorted(name for name in files_of(remote) if name.endswith(".md")) == ["note.md"]
     assert not git(tmp_path / "x.git", "for-each-ref")
