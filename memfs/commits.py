@@ -120,6 +120,31 @@ def _is_foreign(raw: bytes | None, path: str, memory_id: str) -> bool:
     return said.id_written and said.id != memory_id
 
 
+def as_of(store: Store, paths: Sequence[str], memory_id: str, revision: str) -> Commit | None:
+    """Return the memory as what git calls *revision* has it; None when that is no commit, or has none of it.
+
+    Args:
+        store: Where it lies.
+        paths: Where in that it lies and lay.
+        memory_id: Whose file it must be.
+        revision: What a person typed.
+    """
+    try:
+        tip = (repository := _born(store)) and "\0" not in revision and repository.commit_of(revision)
+        if not repository or not tip or "\n" in tip:  # a range is two
+            return None
+        tree = repository.tree(tip, [repository.prefix + path for path in paths])
+        blobs = {path: tree[repository.prefix + path].oid for path in paths if repository.prefix + path in tree}
+        texts = _blobs(repository, list(blobs.values()))
+        said = repository.run(*_LOG, "--no-patch", "--max-count=1", tip, "--", seconds=SECONDS).fields
+    except (GitFailed, Refused, StorageFailed):
+        return None
+    own = (path for path, oid in blobs.items() if oid in texts and not _is_foreign(texts[oid], path, memory_id))
+    path = next(own, None)
+    second = int(said[2]) if said[2].isdecimal() else 0
+    return None if path is None else Commit(tip, said[1], said[3], second + 1 - _JUST, path, texts[blobs[path]])
+
+
 def origins(store: Store, commit: Commit) -> list[str]:
     """Return which commit each line of a memory of *store*, as *commit* has it, came with: its name, for each line.
 

@@ -688,6 +688,44 @@ def test_each_line_has_the_commit_that_it_came_with(world: World, git: Git) -> N
     assert re.search(r"^update +memfs +[-\d: ]+  in between$", shown, re.MULTILINE)
 
 
+def test_a_version_may_be_named_as_git_names_it(world: World, git: Git) -> None:
+    """Any commit, branch or tag: what the memory was there; another memory that lay there then is none of it."""
+    path = git.put(".memory/a.md", f"---\nid: xyz\n---\n{LONG}")
+    committed(git, "another")
+    git("tag", "before")
+    path.write_text("---\nid: abc\n---\none\n")
+    first = committed(git, "one")
+    git.put("code.py", "1\n")
+    committed(git, "code")
+    path.write_text("---\nid: abc\n---\ntwo\n")
+    committed(git, "two")
+    git("switch", "--quiet", "--create", "side", first)
+    path.write_text("---\nid: abc\n---\nside\n")
+    committed(git, "aside", "Bob")
+    git("switch", "--quiet", "main")
+    here = world.open()
+
+    told = here.history("abc")
+
+    assert (told.named("HEAD~1").name, told.named("HEAD").name) == (first, told.versions[0].name)
+    aside = told.named("side")
+    assert (aside.raw[-5:], aside.commit and aside.commit.author) == (b"side\n", "Bob")
+    for name in ("before", "nosuch", "HEAD~1..HEAD", "a\0b", "-x"):
+        with pytest.raises(NoVersion):
+            told.named(name)
+    assert "+side" in comparing.difference(told, "HEAD~1", "side").lines
+    assert here.restore("abc", "side").entry.memory.body == "side"
+
+
+def test_a_name_that_is_nearly_one_is_told_the_near_ones(world: World) -> None:
+    """As by every other command."""
+    world.trusted()
+    world.open().save("one", {"title": "Database of the shop"})
+
+    with pytest.raises(NotFound, match=r"Did you mean .*Database of the shop"):
+        world.open().history("Databse of the shop")
+
+
 def test_people_who_come_from_other_tools_are_told_the_names(world: World) -> None:
     """`log`, `rollback` and `revert` are the words of others."""
     for word, ours in {"log": "history", "rollback": "restore", "revert": "restore"}.items():

@@ -43,7 +43,7 @@ def git(world: World) -> Git:
     """Return the user of a repository with one memory, committed, whose merges memfs drives."""
     made = Git(world.trusted(), {**user(world), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
     made("init", "-q", "-b", "main")
-    assert memfs(world, "init", "--merge-driver").code == 0
+    assert "git add .gitattributes" in memfs(world, "init", "--merge-driver").out
     made.put(PATH, NOTE)
     made("add", "-A")
     made("commit", "-qm", "begun")
@@ -148,6 +148,17 @@ def test_a_driver_that_is_missing_or_dies_loses_nothing(world: World, git: Git) 
     assert "mondays" in text(git)
     assert "sundays" in text(git)
     assert git("ls-files", "-u") == ""
+
+
+@pytest.mark.parametrize("ways", [("--ours", "--both"), ("--theirs", "--edit"), ("--list", "--ours")])
+def test_a_memory_is_settled_in_one_way_at_a_time(world: World, git: Git, ways: tuple[str, str]) -> None:
+    """Two at once are refused, and nothing is settled."""
+    clash(git)
+    before = text(git)
+
+    done = memfs(world, "resolve", "deploys.md", *ways)
+
+    assert (done.code, "One at a time" in done.err, text(git)) == (2, True, before)
 
 
 def test_a_removal_against_a_change_is_settled_either_way(world: World, git: Git) -> None:
