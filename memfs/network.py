@@ -27,7 +27,8 @@ TRANSFER_SECONDS = 1_800.0
 """The same for bringing or taking it; git itself gives up on a line that stands still."""
 PROTOCOLS = "file:git:http:https:ssh"
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=2"
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/\s@:]*:\S*|[^/\s]+)@")
+"""A name, and a password if there is one: that may have been typed with any character, a slash or an @ too."""
 _FASTER = re.compile(r"^!.*(?:\[rejected\]|cannot lock ref|failed to update ref)", re.MULTILINE)
 """What git says of a push that somebody else was faster than."""
 _PUSHING = ("--porcelain", "--no-verify", "--no-signed", "--recurse-submodules=no")
@@ -52,7 +53,8 @@ def checked_remote(remote: str) -> str:
         Invalid: Git would take it for an option, or for a program to run.
     """
     if remote.startswith("-") or re.match(r"[A-Za-z0-9]+::", remote) or not remote.strip():
-        raise Invalid(f"{remote!r} is no remote; give an https or ssh address, or the folder of a repository.")
+        shown = without_credentials(remote)
+        raise Invalid(f"{shown!r} is no remote; give an https or ssh address, or the folder of a repository.")
     folder = Path(remote).expanduser()
     return str(folder.resolve()) if folder.is_dir() else remote
 

@@ -32,7 +32,7 @@ from memfs.workspace import Workspace
 HEADS = "refs/heads/"
 ATTEMPTS = 3
 """How many names are tried for a branch that others make at the same moment."""
-BATCH = 1_000
+BATCH = 200
 """Files of a remote that are looked through at once."""
 LOOKED_AT = 10
 """Of the branches that a memory was published on before, the last ones, to see whether one has it as it is."""
@@ -203,7 +203,7 @@ def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> Publish
         if not repository.commit_of(theirs):
             remote.fetch(remote.branch)
         tree = repository.tree(theirs)
-        pieces = _changed(entries, _places(entries, tree, remote.blobs), tree, repository)
+        pieces = _changed(entries, _places(entries, tree, remote.blobs, repository), tree, repository)
         if not pieces:
             raise Refused(f"There is nothing to publish: {remote} has the same.")
         before = _given_before(entries, wish, remote.branches)
@@ -216,9 +216,9 @@ def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> Publish
     return Published(branch, commit, str(remote), pieces, "", remote.said, (stays,))
 
 
-def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> dict[Path, str]:
+def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repository: Repository) -> dict[Path, str]:
     """Return where in *tree* each of *entries* is to lie: where it does, else by its own name, or by a free one."""
-    there = _found(entries, tree, load)
+    there = _found(entries, tree, load, repository)
     taken = {path.casefold() for path in tree}
     places = {}
     for entry in entries:
@@ -231,14 +231,15 @@ def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> d
     return places
 
 
-def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> dict[str, str]:
+def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repository: Repository) -> dict[str, str]:
     """Return the path in *tree* of each of *entries* that is there, by id; of several the one that has its name."""
     ids, named = {entry.memory.id for entry in entries}, {entry.memory.path for entry in entries}
     paths = [path for path, blob in tree.items() if is_memory(path) and blob.is_file]
     paths.sort(key=named.__contains__)  # the last one counts
     found = {}
     for start in range(0, len(paths), BATCH):
-        some = paths[start : start + BATCH]
+        sizes = repository.sizes([tree[path].oid for path in paths[start : start + BATCH]])
+        some = [path for path in paths[start : start + BATCH] if sizes.get(tree[path].oid, 0) <= memories.MAX_BYTES]
         for path, raw in zip(some, load([tree[path].oid for path in some]), strict=True):
             if path in named or any(each.encode() in raw for each in ids):
                 found[memories.parse(raw, path).id] = path

@@ -25,8 +25,10 @@ from typing import NamedTuple
 import pytest
 
 from memfs import syncing
+from memfs.errors import Invalid
 from memfs.memory import parse
 from memfs.network import Unreachable
+from memfs.network import checked_remote
 from memfs.shelves import shelf_of
 from memfs.syncing import Synced
 from tests.commands import MEMFS
@@ -661,6 +663,27 @@ def at_a_terminal(world: World, *arguments: str) -> Answer:
         os.close(leader)
         os.close(follower)
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:pa/ss@host.example/x.git", "https://host.example/x.git"),
+        ("https://me:p@ss/w@rd@host.example:8080/x.git", "https://host.example:8080/x.git"),
+        ("https://token@host.example/a@b.git", "https://host.example/a@b.git"),
+        ("ssh://me@host.example/x", "ssh://host.example/x"),
+        ("https://host.example:8080/x.git", "https://host.example:8080/x.git"),
+        ("git@host.example:me/x.git", "git@host.example:me/x.git"),
+    ],
+)
+def test_an_address_is_shown_without_its_credentials(world: World, address: str, shown: str) -> None:
+    """Whatever characters a password was typed with, and in the sentence of a refusal, too."""
+    world.config(f'remote = "{address}"\n')
+
+    assert shelf_of(world.config()).shown_remote == shown
+    with pytest.raises(Invalid) as refused:
+        checked_remote(f"ext::{address}")
+    assert shown in str(refused.value)
 
 
 def test_where_a_password_is_needed_nobody_is_asked(pair: Pair) -> None:

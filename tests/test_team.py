@@ -338,6 +338,21 @@ def test_a_branch_that_comes_to_be_meanwhile_stays_as_it_is(world: World, team: 
     assert team("rev-parse", "memfs/a") == team("rev-parse", "main")
 
 
+@pytest.mark.usefixtures("team")
+def test_what_is_larger_than_any_memory_is_not_read_there(world: World) -> None:
+    """Its name or its bytes may be those of the memory: it is taken for another, and the memory gets a free name."""
+    others = Git(world.root / "others", user(world))
+    others.put("large.md", "---\nid: 01KAJ000000000000000000009\n---\n" + "x" * MAX_BYTES)
+    others("add", ".")
+    others("commit", "--quiet", "-m", "large")
+    others("push", "--quiet", "origin", "HEAD:main")
+    put(world, "large.md", "---\nid: 01KAJ000000000000000000009\ntitle: A\n---\n\nOne.\n")
+
+    done = publishing.publish(world.open(), ["A"], Wish("group:team"))
+
+    assert [(piece.path == "large.md", piece.is_new) for piece in done.pieces] == [(False, True)]
+
+
 def test_a_remote_that_refuses_says_why(world: World, team: Git) -> None:
     """Its own words are in the sentence, and it has no new branch."""
     hook = team.folder / "hooks" / "pre-receive"
