@@ -88,6 +88,12 @@ class Version(NamedTuple):
         """The same for people."""
         return self.commit.name[:10] if self.commit else self.name
 
+    @property
+    def deeds(self) -> tuple[Kept | None, Kept | None]:
+        """What memfs did to bring it about, and what it did before, where that was another's: a rename by hand is."""
+        renamed = self.made is not None and self.made.new_path != self.path
+        return (None, self.made) if renamed else (self.made, self.since)
+
     def called(self, name: str) -> bool:
         """Return whether *name* is its name, or the beginning of one."""
         names = ([self.commit.name] if self.commit else []) + ([self.kept.version] if self.kept else [])
@@ -271,7 +277,7 @@ def _merged(states: list[Version], version: Version, newer: float) -> Version | 
         same = state.commit is None and state.raw == version.raw and state.store.key == version.store.key
         same = same and (state.kept is not None or state.path == version.path)
         if same and start - 1 <= second <= end and (end <= newer or version.commit.current):
-            at = state.at if state.made else min(version.at, end)
+            at = state.at if state.deeds[0] else min(version.at, end)
             states[number] = state._replace(commit=version.commit, at=at)
             return states[number]
     return None

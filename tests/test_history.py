@@ -14,6 +14,7 @@ from memfs.errors import Changed
 from memfs.errors import Invalid
 from memfs.errors import NotFound
 from memfs.errors import Refused
+from memfs.errors import Unwritable
 from memfs.history import History
 from memfs.history import NoVersion
 from tests.commands import as_json
@@ -291,6 +292,24 @@ def test_a_rename_is_followed_committed_or_not(world: World, git: Git) -> None:
     assert "was old.md" in memfs(world, "history", "abc").out
 
 
+def test_a_rename_by_hand_is_no_deed_of_memfs(world: World, git: Git) -> None:
+    """Committed or not; what memfs did before it stays told, and each line is still by whoever wrote it."""
+    saved = world.open().save("one", {"title": "T"}).entry
+    saved.path.rename(saved.path.with_name("new.md"))
+
+    [version] = as_json(world, "history", saved.memory.id)["versions"]
+
+    assert ("verb" in version, version["after"]["verb"]) == (False, "save")
+    assert "by an editor, git or another program, after save" in memfs(world, "history", saved.memory.id).out
+    assert {version.made and version.made.verb for _, version in comparing.blame(world.open().history("T"))} == {"save"}
+    saved.path.with_name("new.md").rename(saved.path)
+    committed(git, "saved")
+    saved.path.rename(saved.path.with_name("new.md"))
+    committed(git, "renamed")
+    shown = memfs(world, "history", saved.memory.id).out
+    assert re.findall(r"Ada: (.*?)  ", shown) == ["renamed", "saved (save)"]
+
+
 def test_another_memory_is_not_taken_for_an_earlier_one(world: World, git: Git) -> None:
     """One that is removed in the commit that adds a likeness of it has another id."""
     path = git.put(".memory/a.md", f"---\nid: abc\n---\n{LONG}")
@@ -525,7 +544,7 @@ def test_an_id_stays_through_what_was_before_it_was_written(world: World, git: G
     assert (restored.memory.id, restored.memory.body) == (entry.memory.id, "plain words")
 
 
-@pytest.mark.parametrize("name", ["0", "now", "zzzz", "HEAD", "", "ffffffff", "--all", "0" * 24])
+@pytest.mark.parametrize("name", ["0", "now", "zzzz", "HEAD~9", "", "ffffffff", "--all", "0" * 24])
 def test_a_version_that_there_is_not_is_not_found(world: World, git: Git, name: str) -> None:
     """Too short, unknown, or a name that is not of a version; the sentence lists some that are."""
     here = world.open()
@@ -686,6 +705,21 @@ def test_each_line_has_the_commit_that_it_came_with(world: World, git: Git) -> N
     shutil.rmtree(git.folder / ".git")
     shown = memfs(world, "blame", entry.memory.id).out
     assert re.search(r"^update +memfs +[-\d: ]+  in between$", shown, re.MULTILINE)
+
+
+def test_nothing_is_brought_back_beside_a_file_in_conflict(world: World) -> None:
+    """With markers in its header it may have the id: that would stand twice once they are gone."""
+    world.trusted()
+    here = world.open()
+    saved = here.save("one", {"title": "T"}).entry
+    here.update(saved.memory.id, {}, "two")
+    saved.path.write_text(f"---\n<<<<<<< ours\nid: {saved.memory.id}\n=======\n---\none\n>>>>>>> theirs\n")
+    before = files_below(saved.path.parent)
+
+    with pytest.raises(Unwritable, match=saved.path.name):
+        here.restore(saved.memory.id)
+
+    assert files_below(saved.path.parent) == before
 
 
 def test_a_version_may_be_named_as_git_names_it(world: World, git: Git) -> None:

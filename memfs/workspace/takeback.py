@@ -27,6 +27,7 @@ from memfs.undo import MADE
 from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.workspace.edits import Edits
+from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class TakeBack:
             NoVersion: There is none.
             Refused: Nobody vouches for the text, and it would pass for the user's own.
             OutOfScope: The memory was moved to where this view does not reach.
+            Unwritable: What lies where it lay is in conflict, and may be the memory once that is settled.
         """
         last, present = told.versions[0], told.present
         old = told.named(name) if name else told.before() if present else last
@@ -125,6 +127,7 @@ class TakeBack:
         raw = self._with_id(old.raw, old.path, told.memory_id)
         if present is None:
             self._refuse_moved_away(next((version.kept for version in told.versions if version.kept), None))
+            self._refuse_conflict(last.store, last.path)
             title = memories.parse(raw, last.path).title
             entry = self._edits.put_back("put_back", last.store, last.path, raw, title)
         else:
@@ -132,6 +135,13 @@ class TakeBack:
         if old.trusted and not entry.trusted:
             return self._edits.vouch(entry.store, entry.memory.path, memories.digest(raw))
         return entry
+
+    def _refuse_conflict(self, store: Store, path: str) -> None:
+        """Refuse to put a memory beside what may have the same id, since the markers stand in its header."""
+        with suppress(NotFound):
+            entry = self._names.entry(store, path)
+            if entry.memory.state == "conflict":
+                refuse_unwritable(entry)
 
     def _present(self, memory_id: str) -> Entry | None:
         try:
