@@ -39,6 +39,7 @@ class Commit(NamedTuple):
         path: Of the memory in it, below the store.
         raw: Its bytes after it; None when it removed the memory.
         current: Whether that is what the last commit has: a later one may be of a side that a merge left behind.
+        before, after: What git calls those bytes in its first parent, and in it.
     """
 
     name: str
@@ -48,6 +49,8 @@ class Commit(NamedTuple):
     path: str
     raw: bytes | None
     current: bool = False
+    before: str = ""
+    after: str = ""
 
 
 class _Change(NamedTuple):
@@ -81,7 +84,7 @@ def commits(store: Store, path: str, memory_id: str, limit: int, notes: list[str
         if raw is None and change.after.strip("0"):
             notes.append(f"Some of it is not in this clone; `git log -p -- {change.path}` in {repository.top} gets it.")
             continue
-        yield Commit(*change.commit, lay, raw, change is current)
+        yield Commit(*change.commit, lay, raw, change is current, change.before, change.after)
 
 
 def _story(

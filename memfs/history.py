@@ -162,15 +162,22 @@ class History(NamedTuple):
                 yield next(same, made)
 
     def before(self) -> Version:
-        """Return the newest version with another text than the first has.
+        """Return the newest version with another text than the first has, which that was made of.
+
+        Of what two did beside each other, that is what was there where a commit was made, as its first parent has it.
 
         Raises:
             NoVersion: There is none.
         """
-        for version in self.versions:
-            if version.raw != self.versions[0].raw:
-                return version
-        raise NoVersion(self.memory_id, "", [])
+        first, *_ = self.versions
+        others = [version for version in self.versions if version.raw != first.raw]
+
+        def leads_here(commit: Commit | None) -> bool:
+            return commit is None or (commit.after == first.commit.before if first.commit else commit.current)
+
+        if not others:
+            raise NoVersion(self.memory_id, "", [])
+        return next((version for version in others if leads_here(version.commit)), others[0])
 
 
 class Known(NamedTuple):

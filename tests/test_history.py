@@ -200,7 +200,8 @@ def test_each_line_of_a_merge_is_by_who_wrote_it(world: World, git: Git) -> None
     git("switch", "--quiet", "main")
     path.write_text(path.read_text().replace("line 9\n", "line nine\n"))
     committed(at(git, 2), "main", "Ada")
-    git(*AUTHOR, "merge", "--quiet", "--no-commit", "side")
+    git("switch", "--quiet", "side")
+    git(*AUTHOR, "merge", "--quiet", "--no-commit", "main")
     path.write_text(path.read_text().replace("line 5\n", "line five\n"))
     committed(at(git, 3), "both", "Dan")
     path.write_text(path.read_text() + "by hand\n")
@@ -208,6 +209,10 @@ def test_each_line_of_a_merge_is_by_who_wrote_it(world: World, git: Git) -> None
     told = world.open().history("abc")
 
     lines = {line: version.commit and version.commit.author for line, version in comparing.blame(told)}
+    path.write_text(path.read_text().removesuffix("by hand\n"))
+    before = world.open().history("abc").before()
+    assert before.commit
+    assert before.commit.author == "Bob"
     asked = ("line 0", "line one", "line five", "line nine", "by hand")
     assert [lines[line] for line in asked] == ["Eve", "Bob", "Dan", "Ada", None]
 
@@ -239,7 +244,7 @@ def test_what_another_did_under_a_former_name_is_told(world: World, git: Git) ->
 def test_what_a_merge_left_as_one_side_had_it_is_committed(world: World, git: Git, other: str) -> None:
     """Though the other side's commit, which came to nothing, is the newest."""
     path = git.put(".memory/a.md", f"---\nid: abc\n---\n{LONG}")
-    committed(at(git, 0), "base")
+    base = committed(at(git, 0), "base")
     git("switch", "--quiet", "--create", "side")
     path.write_text(path.read_text() + "Bob's\n")
     committed(at(git, 1), "kept", "Bob")
@@ -257,6 +262,9 @@ def test_what_a_merge_left_as_one_side_had_it_is_committed(world: World, git: Gi
     assert {version.commit and version.commit.author for line, version in comparing.blame(told) if line == "Bob's"} == {
         "Bob"
     }
+    assert told.before().commit == told.named(base).commit
+    path.write_text(f"---\nid: abc\n---\n{LONG}by hand\n")
+    assert world.open().history("abc").before().commit == told.versions[0].commit
 
 
 def test_what_was_changed_and_changed_back_is_committed(world: World, git: Git) -> None:
