@@ -461,8 +461,10 @@ class Repository:
             if skipped := [path for path, blob in entries if isinstance(blob, Staged) and blob.skipped]:
                 feed = os.fsencode("".join(f"{path}\0" for path in skipped))
                 self.run("update-index", "-z", "--skip-worktree", "--stdin", feed=feed, environ=there)
+            if made.exists():  # not when there is nothing at all to put into it
+                self._note_stamps(there)
             try:
-                if made.exists():  # not when there is nothing at all to put into it
+                if made.exists():
                     made.replace(index)
                 flush(self.folder)
                 yield
@@ -470,6 +472,10 @@ class Repository:
                 if self.head() != new:
                     old.replace(index) if old.exists() else index.unlink(missing_ok=True)
                 raise
+
+    def _note_stamps(self, there: Mapping[str, str]) -> None:
+        """Have the index *there* know the stamps of the files that are as it says, so that no one reads them again."""
+        self.run("add", "--refresh", "--", *_below(self.prefix) or ["."], environ=there, fine=(0, 1, 128))
 
     @contextmanager
     def _index_locked(self, seconds: float) -> Iterator[None]:
