@@ -6,11 +6,17 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import MappingProxyType
+from types import ModuleType
 from typing import NamedTuple
 
 from memfs.errors import MemfsError
@@ -214,15 +220,12 @@ def run(
     Raises:
         GitFailed: There is no git, it took too long, or it ended with another code.
     """
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    from git.cmd import Git
-    from git.exc import GitCommandNotFound
-
+    git_python = _git_python()
     given = {**_ASKED_ENVIRON, **environ}
     foreign = [name for name in {*os.environ} - {*given} if name.startswith("GIT_") and not name.startswith(_KEPT)]
     without = ["env", *(word for name in foreign for word in ("-u", name))] if foreign else []
     try:
-        started = Git(str(folder)).execute(
+        started = git_python.Git(str(folder)).execute(
             [*without, "git", "-C", str(folder.absolute()), *_HARDENED, *_DURABLE, *command],
             istream=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             as_process=True,
@@ -232,7 +235,7 @@ def run(
         process = started.proc
         assert process is not None  # noqa: S101  (GitPython forgets it once it has ended)
         out, said = _ended(process, feed, seconds)
-    except (GitCommandNotFound, OSError) as error:
+    except (git_python.GitCommandNotFound, OSError) as error:
         raise GitFailed(_NO_GIT.format(error)) from error
     except subprocess.TimeoutExpired as error:
         raise GitFailed(f"git {_verb(command)} took longer than {seconds:g} s in {folder} and was ended.") from error
@@ -243,6 +246,23 @@ def run(
         why = first_line(answer.said) or f"exit {answer.code}"
         raise GitFailed(f"git {_verb(command)} failed in {folder}: {why}")
     return answer
+
+
+@cache
+def _git_python() -> ModuleType:
+    """Return GitPython's module of the command object, loaded without the rest of its package.
+
+    That has its own index, references and remotes, of which memfs uses none, takes longer than most commands, and
+    starts git twice to see that it is there.
+    """
+    found = find_spec("git") if "git" not in sys.modules else None
+    if found is not None:
+        sys.modules["git"] = module_from_spec(found)
+    try:
+        return import_module("git.cmd")
+    finally:
+        if found is not None:
+            del sys.modules["git"]
 
 
 def _verb(command: Sequence[str]) -> str:

@@ -152,11 +152,11 @@ def _time(when: str) -> datetime | None:
 def _question(stores: Sequence[Store], when: str, until: datetime | None) -> str:
     """Return a name for what is asked, under which the answer stays the same; empty when it need not."""
     named = until is None
-    if named and not _COMMIT.fullmatch(when):
+    if named and when != "HEAD" and not _COMMIT.fullmatch(when):
         return ""  # a tag or a branch may be moved
     grounds = [checked_out(store.root) for store in stores]
     nearest = next((number for number, ground in enumerate(grounds) if ground != ""), None)
-    if named and nearest is not None:  # a commit is the same whatever is checked out there
+    if named and when != "HEAD" and nearest is not None:  # a commit is the same whatever is checked out there
         grounds[nearest] = ""
     if None in grounds:
         return ""

@@ -508,6 +508,27 @@ def test_many_may_ask_at_once(world: World, git: Git) -> None:
     assert [path for path in (world.cache / past.FOLDER).iterdir() if path.name[0] == "."] == []
 
 
+def test_head_is_what_is_checked_out_and_answered_without_git_as_long_as_that_stays(world: World, git: Git) -> None:
+    """Whatever moves it: a commit, a checkout, another branch."""
+    here = world.open(git.folder)
+    newest = bodies(here, "HEAD")
+
+    def repeated() -> str:
+        return memfs(world, "search", "deploy", "--at", "HEAD", folder=git.folder, environ={"PATH": "/nowhere"}).out
+
+    assert "Alpha" in repeated()
+    git("checkout", "-q", "HEAD~1")
+    older = bodies(here, "HEAD")
+    git("checkout", "-q", "-")
+    back = bodies(here, "HEAD")
+    git.put(".memory/a.md", "# Alpha\nDeploy never.\n")
+    commit(git, THIRD)
+
+    assert set(older) == {"a.md", "sub/b.md"}
+    assert back == newest
+    assert bodies(here, "HEAD") == {"a.md": "Deploy never."}
+
+
 def test_where_the_cache_cannot_be_written_there_is_a_sentence(world: World, git: Git) -> None:
     """What was asked for is not to be had."""
     world.cache.write_text("a file in its place")
