@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -24,8 +23,6 @@ from memfs.errors import MemfsError
 SECONDS = 1.0
 """After which a git that does not answer is ended, and what it started."""
 MOST_FILES = 200
-LONGEST = 4_096
-"""Characters of a file that names a branch or a folder."""
 _HARDENED = (
     "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
     "-c", "core.untrackedCache=false",
@@ -63,36 +60,6 @@ _ASKED_ENVIRON = {
 PROGRAMS = ("--name-only", "-z", "--get-regexp", "^(filter|hook)[.].*[.]")
 """What `git config` is asked for the settings that name filters and hooks, each under a name of its own."""
 _NO_GIT = "git cannot be started ({}); install it, or check PATH. All else works without."
-_BRANCH = re.compile(r"ref: refs/heads/([^\s\x00-\x1f\x7f~^:?*\[\\]{1,250})\s*")
-"""What HEAD says when a branch is checked out: of a name that git would give (git-check-ref-format)."""
-
-
-def branch(folder: Path) -> str:
-    """Return the branch that is checked out in the work tree of *folder*, empty when there is none.
-
-    Read from git's own file: it needs no git.
-    """
-    for place in (folder, *folder.parents):
-        git = place / ".git"
-        try:
-            if git.is_file():  # a linked work tree, or a submodule
-                git = place / _beginning(git).removeprefix("gitdir:").strip()
-            elif not git.is_dir():
-                continue
-            head = _beginning(git / "HEAD")
-        except (OSError, ValueError):
-            return ""
-        named = _BRANCH.fullmatch(head)
-        return named[1] if named else ""
-    return ""
-
-
-def _beginning(path: Path) -> str:
-    """Return what the file *path* begins with; nothing of what is no file, which may never come to an end."""
-    if not path.is_file():
-        return ""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(LONGEST)
 
 
 def changed(folder: Path) -> Sequence[str]:

@@ -26,6 +26,7 @@ from typing import NamedTuple
 from typing import TypeVar
 
 from memfs import git
+from memfs import worktree
 from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.errors import StorageFailed
@@ -47,12 +48,6 @@ _FETCH = "`git fetch` may bring it, `git fsck` tells more."
 _COPY = "memfs-index-"
 _OURS = "held by memfs"
 """What the index's lock is a symbolic link to while memfs holds it."""
-UNDERWAY = {
-    "MERGE_HEAD": "a merge", "rebase-merge": "a rebase", "rebase-apply": "a rebase or am", "CHERRY_PICK_HEAD":
-    "a cherry-pick", "REVERT_HEAD": "a revert", "sequencer": "a sequence of picks", "BISECT_LOG": "a bisect",
-}  # fmt: skip
-"""What lies in the git folder while its user is in the middle of something."""
-
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 New = TypeVar("New")
 
@@ -193,7 +188,7 @@ class Repository:
 
     def underway(self) -> str:
         """Return what its user is in the middle of, in words; empty when nothing."""
-        return next((words for name, words in UNDERWAY.items() if (self.folder / name).exists()), "")
+        return worktree.underway(self.folder)
 
     def tree(self, revision: str, under: Sequence[str] = ()) -> Mapping[str, Blob]:
         """Return each file of *revision* by its path from the top; of the paths *under* alone, if there are any."""

@@ -22,6 +22,7 @@ from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.memory import digest
 from memfs.workspace import Workspace
+from memfs.worktree import checked_out
 from tests.commands import as_json
 from tests.commands import memfs
 from tests.repositories import Git
@@ -416,7 +417,7 @@ def test_without_a_log_of_head_git_is_asked_each_time(world: World, git: Git) ->
     here = world.open(git.folder)
     (git.folder / ".git/logs/HEAD").unlink()
     git("config", "core.logAllRefUpdates", "false")
-    assert past.checked_out(git.folder) is None
+    assert checked_out(git.folder) is None
     assert bodies(here, "2024-12") != bodies(here, "2025")
 
     git.put(".memory/a.md", "# Alpha\nDeploy late, committed early.\n")
