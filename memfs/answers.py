@@ -152,6 +152,18 @@ class Flaw(NamedTuple):
     problem: Problem
 
 
+class Link(NamedTuple):
+    """With what a store is synced.
+
+    Attributes:
+        address: Of the remote, without credentials.
+        unpushed: How many commits that did not have after the last sync; None: there was none yet.
+    """
+
+    address: str
+    unpushed: int | None
+
+
 class StoreStatus(NamedTuple):
     """How a store of the view is doing; numbers are of files.
 
@@ -160,6 +172,7 @@ class StoreStatus(NamedTuple):
         flaws: Everything that `doctor` would list, by path.
         seen_by: Who sees its memories, in words.
         git: How they stand in the repository around it; None when there is none, or it cannot be told.
+        remote: With what `memfs sync` syncs it; None when it does not, or it cannot be told.
     """
 
     store: Store
@@ -170,9 +183,18 @@ class StoreStatus(NamedTuple):
     flaws: tuple[Flaw, ...]
     seen_by: str
     git: Standing | None
+    remote: Link | None
+
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """What is in conflict, by path: with both texts in the file, or for git, whose index alone may know it."""
+        marked = (flaw.path for flaw in self.flaws if flaw.state == "conflict")
+        return tuple(dict.fromkeys((*marked, *(self.git.conflicts if self.git else ()))))
 
     def having(self, state: str) -> int:
         """Return how many files are in *state*."""
+        if state == "conflict":
+            return len(self.conflicts)
         return len({flaw.path for flaw in self.flaws if flaw.state == state})
 
 

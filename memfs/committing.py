@@ -19,6 +19,7 @@ from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
+from memfs.repository import ending
 from memfs.store import Scan
 from memfs.store import Store
 
@@ -203,7 +204,7 @@ def _commit(store: Store, message: str, *, allow_secret: bool) -> Committed:
     if now.underway:
         raise Refused(
             f"{now.repository.top} is in the middle of {now.underway}; nothing was committed. "
-            "Finish or abort that, then repeat it."
+            f"{ending(now.underway)}; then repeat it."
         )
     if not allow_secret:
         now = without_secrets(now)

@@ -20,6 +20,7 @@ from memfs import memory as memories
 from memfs.answers import LAST_SECOND
 from memfs.answers import Entry
 from memfs.commits import Commit
+from memfs.commits import as_of
 from memfs.commits import commits
 from memfs.commits import is_in_git
 from memfs.errors import NotFound
@@ -131,15 +132,28 @@ class History(NamedTuple):
     def named(self, name: str) -> Version:
         """Return the version *name*, which may be a beginning of at least `LEAST` characters; `now` is the first.
 
+        What else git calls a commit, such as `HEAD~1` or a branch, is the version that the memory was there.
+
         Raises:
             NoVersion: There is none, or more than one.
         """
         if name == NOW and self.present:
             return self.versions[0]
-        found = [version for version in self.versions if version.called(name)]
+        found = [version for version in self.versions if version.called(name)] or list(self._as_of(name))[:1]
         if len(found) != 1:
             raise NoVersion(self.memory_id, name, [version.short for version in found or self.versions])
         return found[0]
+
+    def _as_of(self, revision: str) -> Iterator[Version]:
+        """Yield what the memory is in the commit *revision* of each repository that it lies or lay in."""
+        for store in {version.store.key: version.store for version in self.versions}.values():
+            paths = list(dict.fromkeys(each.path for each in self.versions if each.store.key == store.key))[:PLACES]
+            commit = as_of(store, paths, self.memory_id, revision)
+            if commit is not None and commit.raw is not None:
+                same = (each for each in self.versions if (each.raw, each.store.key) == (commit.raw, store.key))
+                trusted = not store.is_project
+                made = Version(commit.raw, store, commit.path, commit.at, commit=commit, trusted=trusted)
+                yield next(same, made)
 
     def before(self) -> Version:
         """Return the newest version with another text than the first has.
@@ -206,9 +220,16 @@ def joined(known: Known, limit: int) -> History:
         version._replace(change=change, trusted=known.vouches(version.store, version.raw))
         for version, change in zip(versions[:limit], changes, strict=False)
     )
-    committed = bool(versions[0].commit) if first and is_in_git(versions[0].store) else None
+    committed = _is_committed(versions) if first and is_in_git(versions[0].store) else None
     more = len(versions) > limit
     return History(known.memory_id, known.present, tuple(told), more, committed, tuple(dict.fromkeys(notes)))
+
+
+def _is_committed(versions: Sequence[Version]) -> bool:
+    """Return whether the first of *versions*, what is there, is what the last commit has at that place."""
+    first, *_ = versions
+    current = (each for each in versions if each.commit and each.commit.current)
+    return any((each.raw, each.store.key, each.path) == (first.raw, first.store.key, first.path) for each in current)
 
 
 def _states(known: Known) -> Iterator[Version]:
@@ -249,7 +270,7 @@ def _merged(states: list[Version], version: Version, newer: float) -> Version | 
         start, end = state.made.at if state.made else -inf, state.kept.at if state.kept else inf
         same = state.commit is None and state.raw == version.raw and state.store.key == version.store.key
         same = same and (state.kept is not None or state.path == version.path)
-        if same and start - 1 <= second <= end <= newer:
+        if same and start - 1 <= second <= end and (end <= newer or version.commit.current):
             at = state.at if state.made else min(version.at, end)
             states[number] = state._replace(commit=version.commit, at=at)
             return states[number]

@@ -103,7 +103,8 @@ def at(here: Workspace, when: str) -> Iterator[Past]:
             commit in the nearest store's repository: other repositories are taken as they were at its time.
 
     Raises:
-        Invalid: It is neither, or nothing was committed by then.
+        Invalid: It is neither.
+        NotFound: Nothing was committed by then.
         Refused: No store lies in a git repository, or one holds too much.
         GitFailed, StorageFailed: As they say.
     """

@@ -38,6 +38,8 @@ LOCK_SECONDS = 5.0
 """How long a user's own git command that holds the index is waited for."""
 READING_SECONDS = 10.0
 """After which a git that only reads is ended: it hangs, on a pipe in the place of a file."""
+MOST_BLOBS = 1 << 31
+"""Bytes of objects that are asked for at once; whoever asks knows how large they are."""
 PACKED = 50
 """Objects from which on they are written as one pack: one flush instead of one for each."""
 MODE = "100644"
@@ -279,7 +281,8 @@ class Repository:
         """
         if not oids:
             return []
-        answer = self.run("cat-file", "--batch", feed="".join(f"{oid}\n" for oid in oids).encode(), fine=(0, 128))
+        feed = "".join(f"{oid}\n" for oid in oids).encode()
+        answer = self.run("cat-file", "--batch", feed=feed, most=MOST_BLOBS, fine=(0, 128))
         if answer.code:
             raise GitFailed(f"{self.top} has not all of its history ({git.first_line(answer.said)}); {_FETCH}")
         out, found, position = answer.out, [], 0
@@ -514,6 +517,13 @@ def _is_ours(lock: Path) -> bool:
     with suppress(OSError):
         return str(lock.readlink()) == _OURS
     return False
+
+
+def ending(underway: str) -> str:
+    """Return how a person gets out of what `Repository.underway` says, in words."""
+    if underway == worktree.UNDERWAY["MERGE_HEAD"]:
+        return "`git commit` finishes it, once `memfs resolve` leaves no conflict, and `git merge --abort` drops it"
+    return "`git status` says how to finish or abort it"
 
 
 def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:

@@ -125,7 +125,10 @@ def create_group(config: Config, name: str) -> None:
     if not GROUP_NAME.fullmatch(name):
         raise Invalid(f"{name!r} is no group name; use a-z, 0-9, _ and -.")
     if name in config.groups:
-        raise Invalid(f"There is a group {name} already; `memfs group add {name} PATH` adds a member.")
+        raise Invalid(
+            f"There is a group {name} already; `memfs group add {name} PATH` adds a member, and "
+            f"`memfs sync --group {name} --remote URL` syncs its memories with a repository."
+        )
     with _edited(config) as document:
         _table(config, document, ["groups", name]).setdefault("members", [])
 

@@ -140,13 +140,13 @@ def test_nothing_was_committed_by_then(world: World, git: Git) -> None:
     """Before the first commit; without any; of a shallow clone, how to get more."""
     Git(world.root, git.environ)("clone", "--quiet", "--depth=1", git.folder.as_uri(), "shallow")
     begun(world, "empty")
-    for folder, when, sentence in (
-        (git.folder, "2024-02", "Nothing was committed in .* by 2024-02"),
-        (world.root / "shallow", "2024-06", "unshallow"),
-        (world.root / "empty", "2024-06", "Nothing was committed"),
-        (world.root / "empty", "HEAD", "neither"),
+    for folder, when, error, sentence in (
+        (git.folder, "2024-02", NotFound, "Nothing was committed in .* by 2024-02"),
+        (world.root / "shallow", "2024-06", NotFound, "unshallow"),
+        (world.root / "empty", "2024-06", NotFound, "Nothing was committed"),
+        (world.root / "empty", "HEAD", Invalid, "neither"),
     ):
-        with pytest.raises(Invalid, match=sentence), past.at(world.open(folder), when):
+        with pytest.raises(error, match=sentence), past.at(world.open(folder), when):
             pass
 
 

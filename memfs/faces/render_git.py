@@ -87,7 +87,8 @@ def synced_lines(done: Synced) -> Iterator[Line]:
         "pushed" if done.pushed else "",
     ]
     said = ", ".join(filter(None, what))
-    yield [(f"  {said}" if said else "  nothing to do: both sides are the same", GOOD if said else DIM)]
+    idle = "both sides are the same" if done.shelf.remote else "all is committed, and there is no remote"
+    yield [(f"  {said}" if said else f"  nothing to do: {idle}", GOOD if said else DIM)]
     for path in done.clashes:
         yield [("  clash: ", BAD), (f"{inert(path)} holds both texts; `memfs resolve` settles it", "")]
     yield from note_lines(done.notes)

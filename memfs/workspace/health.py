@@ -17,6 +17,7 @@ from memfs import trust
 from memfs.answers import Entry
 from memfs.answers import Flaw
 from memfs.answers import GuestStatus
+from memfs.answers import Link
 from memfs.answers import Status
 from memfs.answers import StoreStatus
 from memfs.config import Config
@@ -91,17 +92,20 @@ class Health:
         seen_by = audience(store, self.config)
         untrusted = self.untrusted(store)
         there, count = store.root.is_dir(), len(scan.files)
-        return StoreStatus(store, part.weight, there, untrusted, count, flaws, seen_by, self._in_git(store, notes))
+        git, remote = self._in_git(store, notes)
+        return StoreStatus(store, part.weight, there, untrusted, count, flaws, seen_by, git, remote)
 
-    def _in_git(self, store: Store, notes: list[str]) -> Standing | None:
-        """Return how *store* stands in git; why that cannot be told goes to *notes*."""
+    def _in_git(self, store: Store, notes: list[str]) -> tuple[Standing | None, Link | None]:
+        """Return how *store* stands in git, and with what it is synced; why that cannot be told goes to *notes*."""
         from memfs import committing
+        from memfs import shelves
 
         try:
-            return committing.standing(store)
+            now, shelf = committing.standing(store), shelves.shelf_with(self.config, store)
+            return now, shelf and Link(shelf.shown_remote, shelves.unpushed(shelf, now.repository if now else None))
         except MemfsError as error:
             notes.append(f"How the {store.scope} store stands in git cannot be told: {error}")
-            return None
+            return None, None
 
     def _flaws(self, store: Store, skipped: Mapping[str, str]) -> Iterator[Flaw]:
         everything = queries.Query("", filters=Filters(expired=True))

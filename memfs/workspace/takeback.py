@@ -57,8 +57,8 @@ class TakeBack:
         try:
             present = self._names.resolve(reference, self.view.own)[0]
             memory_id = present.memory.id
-        except NotFound:
-            memory_id, gone = self._forgotten(reference)
+        except NotFound as error:
+            memory_id, gone = self._forgotten(reference, error.near)
             present = None if gone else self._present(memory_id)
         kept = []
         for store, entry in self._known(memory_id):
@@ -84,10 +84,10 @@ class TakeBack:
     def _of(self, store: Store, memory_id: str) -> Iterator[tuple[Store, Version]]:
         return ((store, entry) for entry in self.journal.entries(store, memory_id))
 
-    def _forgotten(self, reference: str) -> tuple[str, list[tuple[Store, str]]]:
+    def _forgotten(self, reference: str, near: Sequence[str]) -> tuple[str, list[tuple[Store, str]]]:
         """Return the id of the forgotten memory that *reference* names, and, if only git knows it, where it was.
 
-        By its id, a beginning of it, its title or its path.
+        By its id, a beginning of it, its title or its path; *near* are the present ones that come close.
         """
         journal = [(entry.memory_id, entry.title, entry.path) for _, entry in self._known()]
         if found := _meant(reference, journal):
@@ -102,7 +102,7 @@ class TakeBack:
                     gone.setdefault(memory.id, (store, memory))
         found = _meant(reference, [(memory.id, memory.title, memory.path) for _, memory in gone.values()])
         if not found:
-            raise NotFound(reference, hint="The undo journal does not know it either.")
+            raise NotFound(reference, near, hint="The undo journal does not know it either.")
         store, memory = gone[found]
         is_elsewhere = memory.id_written and self._present(memory.id)
         return found, [] if is_elsewhere else [(store, memory.path)]
