@@ -519,13 +519,6 @@ def _is_ours(lock: Path) -> bool:
     return False
 
 
-def ending(underway: str) -> str:
-    """Return how a person gets out of what `Repository.underway` says, in words."""
-    if underway == worktree.UNDERWAY["MERGE_HEAD"]:
-        return "`git commit` finishes it, once `memfs resolve` leaves no conflict, and `git merge --abort` drops it"
-    return "`git status` says how to finish or abort it"
-
-
 def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:
     """Return *changes* in an order in which a file may take the place of a folder, and a folder that of a file."""
     return sorted(changes.items(), key=lambda change: change[1] is not None)

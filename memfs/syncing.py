@@ -33,7 +33,6 @@ from memfs.network import reached
 from memfs.repository import Blob
 from memfs.repository import Repository
 from memfs.repository import Staged
-from memfs.repository import ending
 from memfs.shelves import REMOTE_REF
 from memfs.shelves import Shelf
 from memfs.shelves import apart
@@ -45,6 +44,7 @@ from memfs.uniting import Load
 from memfs.uniting import Tree
 from memfs.uniting import United
 from memfs.uniting import unite
+from memfs.worktree import ending
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, how much of it is done, of how much; 0 when that is not known)"""

@@ -50,6 +50,13 @@ def underway(folder: Path) -> str:
     return next((words for name, words in UNDERWAY.items() if (folder / name).exists()), "")
 
 
+def ending(doing: str) -> str:
+    """Return how a person gets out of what `underway` says, in words."""
+    if doing == UNDERWAY["MERGE_HEAD"]:
+        return "`git commit` finishes it, once `memfs resolve` leaves no conflict, and `git merge --abort` drops it"
+    return "`git status` says how to finish or abort it"
+
+
 def folder_around(folder: Path) -> Path | None:
     """Return the git folder of the work tree that *folder* lies in; None when it lies in none.
 
