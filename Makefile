@@ -4,6 +4,8 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PYTHONS := python3.13 python3.12 python3.11 python3
 ARGS ?=
+# The tests start some thousand processes, which would compile the package anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test soak interop check format bench bench-100k wheel clean

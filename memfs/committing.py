@@ -19,9 +19,9 @@ from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
-from memfs.repository import ending
 from memfs.store import Scan
 from memfs.store import Store
+from memfs.worktree import ending
 
 ATTEMPTS = 5
 """How often it is tried to commit while others commit, too."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import select
 import selectors
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import MappingProxyType
+from types import ModuleType
 from typing import NamedTuple
 from typing import TypedDict
 from typing import Unpack
@@ -23,8 +28,6 @@ from memfs.errors import MemfsError
 SECONDS = 1.0
 """After which a git that does not answer is ended, and what it started."""
 MOST_FILES = 200
-LONGEST = 4_096
-"""Characters of a file that names a branch or a folder."""
 _HARDENED = (
     "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
     "-c", "core.untrackedCache=false",
@@ -66,36 +69,6 @@ CHUNK = 1 << 16
 PROGRAMS = ("--name-only", "-z", "--get-regexp", "^(filter|hook)[.].*[.]")
 """What `git config` is asked for the settings that name filters and hooks, each under a name of its own."""
 _NO_GIT = "git cannot be started ({}); install it, or check PATH. All else works without."
-_BRANCH = re.compile(r"ref: refs/heads/([^\s\x00-\x1f\x7f~^:?*\[\\]{1,250})\s*")
-"""What HEAD says when a branch is checked out: of a name that git would give (git-check-ref-format)."""
-
-
-def branch(folder: Path) -> str:
-    """Return the branch that is checked out in the work tree of *folder*, empty when there is none.
-
-    Read from git's own file: it needs no git.
-    """
-    for place in (folder, *folder.parents):
-        git = place / ".git"
-        try:
-            if git.is_file():  # a linked work tree, or a submodule
-                git = place / _beginning(git).removeprefix("gitdir:").strip()
-            elif not git.is_dir():
-                continue
-            head = _beginning(git / "HEAD")
-        except (OSError, ValueError):
-            return ""
-        named = _BRANCH.fullmatch(head)
-        return named[1] if named else ""
-    return ""
-
-
-def _beginning(path: Path) -> str:
-    """Return what the file *path* begins with; nothing of what is no file, which may never come to an end."""
-    if not path.is_file():
-        return ""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(LONGEST)
 
 
 def changed(folder: Path) -> Sequence[str]:
@@ -275,16 +248,13 @@ def run(
     Raises:
         GitFailed: There is no git, it took too long, printed too much, or ended with another code.
     """
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    from git.cmd import Git
-    from git.exc import GitCommandNotFound
-
+    git_python = _git_python()
     seconds, most = bounds.get("seconds", LONG_SECONDS), bounds.get("most", MOST_BYTES)
     given = {**_ASKED_ENVIRON, **environ}
     foreign = [name for name in {*os.environ} - {*given} if name.startswith("GIT_") and not name.startswith(_KEPT)]
     without = ["env", *(word for name in foreign for word in ("-u", name))] if foreign else []
     try:
-        started = Git(str(folder)).execute(
+        started = git_python.Git(str(folder)).execute(
             [*without, "git", "-C", str(folder.absolute()), *_HARDENED, *_DURABLE, *command],
             istream=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             as_process=True,
@@ -294,7 +264,7 @@ def run(
         process = started.proc
         assert process is not None  # noqa: S101  (GitPython forgets it once it has ended)
         out, said = _ended(process, feed, seconds, most)
-    except (GitCommandNotFound, OSError) as error:
+    except (git_python.GitCommandNotFound, OSError) as error:
         raise GitFailed(_NO_GIT.format(error)) from error
     except subprocess.TimeoutExpired as error:
         raise GitFailed(f"git {_verb(command)} took longer than {seconds:g} s in {folder} and was ended.") from error
@@ -308,6 +278,23 @@ def run(
         why = first_line(answer.said) or f"exit {answer.code}"
         raise GitFailed(f"git {_verb(command)} failed in {folder}: {why}")
     return answer
+
+
+@cache
+def _git_python() -> ModuleType:
+    """Return GitPython's module of the command object, loaded without the rest of its package.
+
+    That has its own index, references and remotes, of which memfs uses none, takes longer than most commands, and
+    starts git twice to see that it is there.
+    """
+    found = find_spec("git") if "git" not in sys.modules else None
+    if found is not None:
+        sys.modules["git"] = module_from_spec(found)
+    try:
+        return import_module("git.cmd")
+    finally:
+        if found is not None:
+            del sys.modules["git"]
 
 
 def _verb(command: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -32,11 +31,10 @@ from memfs.query import bounds
 from memfs.scope import View
 from memfs.store import Store
 from memfs.workspace import Workspace
+from memfs.worktree import checked_out
 
 FOLDER = "at"
 """In the cache folder."""
-LONGEST = 4_096
-"""Characters of a file that names a folder."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -120,27 +118,6 @@ def at(here: Workspace, when: str) -> Iterator[Past]:
         yield Past(here, folder, said_in(held), until and min(until, datetime.now(UTC)))
 
 
-def checked_out(folder: Path) -> str | None:
-    """Return what changes whenever another commit is checked out around *folder*, which needs no git.
-
-    Returns:
-        Empty where there is no repository; None when only git can tell.
-    """
-    place = next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
-    if place is None:
-        return ""
-    git = place / ".git"
-    try:
-        if git.is_file():  # a linked work tree, or a submodule
-            with git.open() as file:
-                git = place / file.read(LONGEST).removeprefix("gitdir:").strip()
-        # git adds a line to its log of HEAD whenever that comes to be another commit
-        stamps = [(git / name).stat() for name in ("HEAD", "logs/HEAD")]
-    except (OSError, ValueError):
-        return None
-    return f"{git} {[(stamp.st_ino, stamp.st_size, stamp.st_mtime_ns) for stamp in stamps]}"
-
-
 def _time(when: str) -> datetime | None:
     """Return the last moment of the time *when*, None when it is none."""
     try:
@@ -153,11 +130,11 @@ def _time(when: str) -> datetime | None:
 def _question(stores: Sequence[Store], when: str, until: datetime | None) -> str:
     """Return a name for what is asked, under which the answer stays the same; empty when it need not."""
     named = until is None
-    if named and not _COMMIT.fullmatch(when):
+    if named and when != "HEAD" and not _COMMIT.fullmatch(when):
         return ""  # a tag or a branch may be moved
     grounds = [checked_out(store.root) for store in stores]
     nearest = next((number for number, ground in enumerate(grounds) if ground != ""), None)
-    if named and nearest is not None:  # a commit is the same whatever is checked out there
+    if named and when != "HEAD" and nearest is not None:  # a commit is the same whatever is checked out there
         grounds[nearest] = ""
     if None in grounds:
         return ""

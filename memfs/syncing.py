@@ -33,7 +33,6 @@ from memfs.network import reached
 from memfs.repository import Blob
 from memfs.repository import Repository
 from memfs.repository import Staged
-from memfs.repository import ending
 from memfs.shelves import REMOTE_REF
 from memfs.shelves import Shelf
 from memfs.shelves import apart
@@ -45,6 +44,7 @@ from memfs.uniting import Load
 from memfs.uniting import Tree
 from memfs.uniting import United
 from memfs.uniting import unite
+from memfs.worktree import ending
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, how much of it is done, of how much; 0 when that is not known)"""
@@ -279,6 +279,8 @@ class _Sync:
         """Return the commit in which HEAD and *theirs* are one, after the work tree has what is in it."""
         repository = self.repository
         ours = repository.head()
+        if ours == theirs:
+            return ours
         common = repository.run("merge-base", ours, theirs, fine=(0, 1)).line
         if not common and repository.commit_of(REMOTE_REF):  # what was never anywhere else is joined with anything
             raise Refused(
@@ -315,7 +317,9 @@ class _Sync:
     def _no_memories(self, mine: Tree, other: Tree) -> set[str]:
         """Return the paths of the remote that no store takes, for their name or size: they stay in git alone."""
         places = {path: place for path in other.keys() | mine.keys() if (place := self._place(path))}
-        found = {path for path, (at, name) in places.items() if not store_at(self.config, self.shelf, at).takes(name)}
+        prefixes = {prefix for prefix, _ in places.values()}
+        at = {prefix: store_at(self.config, self.shelf, prefix) for prefix in prefixes}
+        found = {path for path, (prefix, name) in places.items() if not at[prefix].takes(name)}
         news = {blob.oid: path for path, blob in other.items() if path in places and mine.get(path) != blob}
         sizes = self.repository.sizes(list(news))
         found |= {path for path, blob in other.items() if sizes.get(blob.oid, 0) > MAX_BYTES and path in places}

@@ -26,7 +26,7 @@ LAYERS = (
     ("memfs.untyped", "memfs.header"),
     ("memfs.memory",),
     ("memfs.query", "memfs.merging"),
-    ("memfs.recalled", "memfs.locks"),
+    ("memfs.recalled", "memfs.locks", "memfs.worktree"),
     ("memfs.lines",),
     ("memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
     ("memfs.trust", "memfs.settings", "memfs.repository"),

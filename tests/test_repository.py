@@ -16,12 +16,12 @@ from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.git import overruling
-from memfs.repository import UNDERWAY
 from memfs.repository import Blob
 from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
+from memfs.worktree import UNDERWAY
 from tests.repositories import Git
 from tests.repositories import begun
 from tests.repositories import trap

@@ -332,6 +332,23 @@ def test_registering_the_driver_needs_a_repository(world: World) -> None:
     assert (alone.folder / ".gitattributes").read_text() == "/.memory/**/*.md merge=memfs\n"
 
 
+def test_what_git_alone_holds_in_conflict_is_neither_changed_nor_moved(world: World, git: Git) -> None:
+    """A driver that died leaves no marks in the file; once it is settled for git all is as ever."""
+    git("config", "merge.memfs.driver", "false")
+    clash(git)
+    before = text(git)
+    assert "<<<<<<<" not in before
+
+    for words in (("update", "deploys.md", "--tag", "b"), ("move", "deploys.md", "--to", "global")):
+        answer = memfs(world, *words, environ={"MEMFS_MODE": "hybrid"})
+        assert answer.code == 6
+        assert "git holds it as not merged (`memfs resolve` settles it)" in answer.sentence
+    assert text(git) == before
+
+    git("add", PATH)
+    assert memfs(world, "update", "deploys.md", "--tag", "b").code == 0
+
+
 def test_the_doctor_names_what_git_alone_holds_in_conflict(world: World, git: Git) -> None:
     """A side that removed it leaves a whole text without a marker; what is told is the same everywhere."""
     git("checkout", "-qb", "other")

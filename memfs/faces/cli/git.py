@@ -112,7 +112,7 @@ def sync_command(
     else:
         shelves = known_shelves(here.config)
     may = {"yes": yes, "allow_secret": allow_secret}
-    before = _files(here, shelves)
+    before = _files(here, shelves) if watch else None
     code = _sync_all(here, shelves, may=may, as_json=as_json, goes_on=watch)
     while watch:
         _wait_for_change(here, shelves, before, every)

@@ -203,7 +203,7 @@ class _Learner:
     def stirred(self, store: Store) -> None:
         """Bring the workspace up to date with *store*; a history that nobody vouches for is not looked at unasked."""
         from memfs import trust
-        from memfs.past import checked_out
+        from memfs.worktree import checked_out
 
         self._workspace.refresh(store)
         state, own = self._workspace.config.state, self._workspace.view.own
