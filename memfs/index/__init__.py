@@ -37,6 +37,7 @@ from memfs.index.folder import IndexFolder
 from memfs.index.learned import EMPTY
 from memfs.index.learned import Learned as Learned
 from memfs.index.learned import Table as Table
+from memfs.index.question import Recipe as Recipe
 from memfs.index.record import MANY
 from memfs.index.record import MOST
 from memfs.index.record import Change as Change

@@ -15,6 +15,7 @@ from tantivy import Query as Clause
 from memfs import rank
 from memfs.index.folder import IndexFolder
 from memfs.index.question import Questions
+from memfs.index.question import Recipe
 from memfs.index.question import literal
 from memfs.query import Query
 from memfs.rank import Within
@@ -41,6 +42,15 @@ class Asking:
         self._folder = folder
         self._schema = folder.schema
         self._questions = Questions(folder.schema, folder.stems, folder.grams)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What questions are made of, in this process."""
+        return self._questions.recipe
+
+    @recipe.setter
+    def recipe(self, recipe: Recipe) -> None:
+        self._questions.recipe = recipe
 
     def search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
         """Return the best *limit* memories for *query* in *places*.

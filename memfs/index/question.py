@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import tantivy
 from tantivy import FieldType
@@ -21,14 +22,36 @@ from memfs.rank import Within
 from memfs.words import IRREGULAR
 from memfs.words import STOPWORDS
 
-TITLE_WEIGHT, IRREGULAR_WEIGHT, GRAM_WEIGHT, COMPOUND_WEIGHT = 0.5, 0.8, 0.1, 0.5
-"""Relative to 1 for a word in the text; measured, see `.memory/search-recipe.md`."""
 GRAM_WORD, GRAM_LENGTH = 4, 3
 """Letters from which on a word also finds words that begin with it; and those of a script without spaces, pieces."""
 LONG_WORD, LONG_SHARE = 7, 0.6
 """Letters from which on an unknown word is found by so many of its pieces: endings with a typo have no stem."""
 TYPO_WORD = 5
 """Letters from which on a word that no memory has also finds those one typing error away."""
+
+
+class Recipe(NamedTuple):
+    """What a question is made of, beside its words; measured, see `.memory/search-recipe.md`.
+
+    Weights are relative to 1 for a word in the text; 0 leaves a part out, so that it can be measured what it brings.
+
+    Attributes:
+        title: Weight of a word in the title, once more.
+        irregular: Weight of the other forms of an irregular word.
+        grams: Weight of the three-letter pieces of a word that no memory has.
+        compounds: Weight of words side by side that were typed as one.
+        prefixes: Whether words are found that begin with one of the question's.
+        typos: Whether words are found that are one typing error away from one that no memory has.
+        stopwords: Whether words that say nothing are left out.
+    """
+
+    title: float = 0.5
+    irregular: float = 0.8
+    grams: float = 0.1
+    compounds: float = 0.5
+    prefixes: bool = True
+    typos: bool = True
+    stopwords: bool = True
 
 
 class Asked:
@@ -48,12 +71,13 @@ class Asked:
 
 
 class Questions:
-    """Builds clauses for one schema and its analyzers."""
+    """Builds clauses for one schema and its analyzers, by the `recipe`."""
 
     def __init__(self, schema: tantivy.Schema, stems: tantivy.TextAnalyzer, grams: tantivy.TextAnalyzer) -> None:
         self._schema = schema
         self._stems = stems
         self._grams = grams
+        self.recipe = Recipe()
 
     def ask(self, searcher: tantivy.Searcher, query: Query) -> Asked:
         """Return the clauses for the words and phrases of *query*, never parsed by Tantivy."""
@@ -66,23 +90,23 @@ class Questions:
                 asked.best += boost * weight * (rank.K1 + 1)
             return Clause.boost_query(Clause.term_query(self._schema, field_name, value, "freq"), boost)
 
-        for word in [word for word in query.words if word not in STOPWORDS] or query.words:
+        for word in self._words(query):
             forms = self._forms(word)
             for stem, weight in forms:
                 counts = weight == 1.0
                 asked.gate.append((Occur.Should, term("all", stem, weight, counts=counts)))
-                asked.gate.append((Occur.Should, term("title", stem, weight * TITLE_WEIGHT, counts=counts)))
+                asked.gate.append((Occur.Should, term("title", stem, weight * self.recipe.title, counts=counts)))
             unknown = not any(searcher.doc_freq("all", stem) for stem, _ in forms)
             asked.gate += [(Occur.Should, clause) for clause in self._nearly(word, unknown=unknown)]
-            if unknown and len(word) >= (GRAM_WORD if word.isascii() else GRAM_LENGTH):
-                pieces = dict.fromkeys(self._grams.analyze(word))
-                grams = [(Occur.Should, term("ng", piece, GRAM_WEIGHT)) for piece in pieces]
+            pieces = self._pieces(word) if unknown else ()
+            if pieces:
+                grams = [(Occur.Should, term("ng", piece, self.recipe.grams)) for piece in pieces]
                 is_long = word.isascii() and len(word) >= LONG_WORD
                 least = math.ceil(len(grams) * LONG_SHARE) if is_long else max(1, len(grams) // 2)
                 finds = asked.gate if is_long or not word.isascii() else asked.clauses
                 finds.append((Occur.Should, Clause.boolean_query(grams, least)))
         for compound in query.compounds:
-            phrase = Clause.boost_query(self._phrase(compound), COMPOUND_WEIGHT)
+            phrase = Clause.boost_query(self._phrase(compound), self.recipe.compounds)
             asked.gate.append((Occur.Should, phrase))
         for phrase_words in query.phrases:
             for word in phrase_words:
@@ -96,7 +120,9 @@ class Questions:
         if len(word) < GRAM_WORD:
             return
         spelled = dict.fromkeys([*self._stems.analyze(word)[:1], word])
-        distances = [(0, True), *([(1, False)] if unknown and len(word) >= TYPO_WORD else [])]
+        distances = [(0, True)] if self.recipe.prefixes else []
+        if self.recipe.typos and unknown and len(word) >= TYPO_WORD:
+            distances.append((1, False))
         for distance, prefix in distances:
             for text in spelled if distance else list(spelled)[:1]:
                 near = Clause.fuzzy_term_query(
@@ -167,14 +193,22 @@ class Questions:
         except ValueError:
             return Clause.empty_query()
 
-    def _asked_words(self, query: Query) -> list[str]:
-        words = [word for word in query.words if word not in STOPWORDS] or list(query.words)
-        return words + [word for phrase in query.phrases for word in phrase]
+    def _words(self, query: Query) -> Sequence[str]:
+        """Return the words of *query* that say something; all of them when none does."""
+        telling = [word for word in query.words if word not in STOPWORDS] if self.recipe.stopwords else ()
+        return telling or query.words
 
     def _forms(self, word: str) -> list[tuple[str, float]]:
         """Return the stems of *word* (several where the index splits it), then of its irregular forms, with weights."""
-        others = [stem for other in IRREGULAR.get(word, ()) for stem in self._stems.analyze(other)]
-        return list((dict.fromkeys(others, IRREGULAR_WEIGHT) | dict.fromkeys(self._stems.analyze(word), 1.0)).items())
+        shapes = IRREGULAR.get(word, ()) if self.recipe.irregular else ()
+        forms = dict.fromkeys((stem for other in shapes for stem in self._stems.analyze(other)), self.recipe.irregular)
+        return list((forms | dict.fromkeys(self._stems.analyze(word), 1.0)).items())
+
+    def _pieces(self, word: str) -> Sequence[str]:
+        """Return the three-letter pieces of *word*, each once; none of a short one."""
+        if not self.recipe.grams or len(word) < (GRAM_WORD if word.isascii() else GRAM_LENGTH):
+            return ()
+        return list(dict.fromkeys(self._grams.analyze(word)))
 
     def _phrase(self, words: Sequence[str]) -> Clause:
         stems = [stem for word in words for stem in self._stems.analyze(word)]
@@ -207,7 +241,8 @@ class Questions:
 
     def terms(self, query: Query) -> Clause:
         """Return a clause for all the words of *query*, by which a snippet marks its matches."""
-        stems = dict.fromkeys(stem for word in self._asked_words(query) for stem, _ in self._forms(word))
+        words = [*self._words(query), *(word for phrase in query.phrases for word in phrase)]
+        stems = dict.fromkeys(stem for word in words for stem, _ in self._forms(word))
         return Clause.boolean_query([(Occur.Should, Clause.term_query(self._schema, "all", stem)) for stem in stems])
 
 
