@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
@@ -20,6 +21,8 @@ MAX_CHARACTERS = 1_000
 """A longer question is cut."""
 MAX_WORDS = 64
 """Different words that a question may have; more are left out."""
+MAX_PHRASINGS = 4
+"""Of one question; more are left out."""
 
 _TOKEN = re.compile(r'(?P<minus>(?:-(?!-))?)(?:(?P<key>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]\S*))')
 _WORD = re.compile(r"[^\W_]+")
@@ -75,6 +78,7 @@ class Query(NamedTuple):
         excluded: Words and phrases that must not.
         filters: What must hold; `without` what must not.
         notes: What was typed and could not be taken as meant, one sentence each.
+        also: The same question in other words, with the filters of this one.
     """
 
     text: str
@@ -85,11 +89,17 @@ class Query(NamedTuple):
     filters: Filters = NO_FILTERS
     without: Filters = NO_FILTERS
     notes: tuple[str, ...] = ()
+    also: tuple[Query, ...] = ()
 
     @property
     def asks(self) -> bool:
         """Return whether there is anything to rank by, beside filters."""
-        return bool(self.words or self.phrases)
+        return bool(self.phrasings)
+
+    @property
+    def phrasings(self) -> Sequence[Query]:
+        """Return those of this and `also` that have words or phrases."""
+        return [each for each in (self, *self.also) if each.words or each.phrases]
 
     def loosened(self) -> Query:
         """Return the same question without quotes: their words may match like others, better side by side."""
@@ -108,13 +118,31 @@ def words_of(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def parse(text: str, base: Filters = NO_FILTERS) -> Query:
+def parse(text: str, base: Filters = NO_FILTERS, also: Sequence[str] = ()) -> Query:
     """Return the question *text*, its filters added to *base*.
 
     Args:
         text: As typed. Unknown `key:` words, lone quotes and operators are words like others.
         base: Filters that were given apart from the text.
+        also: The same question in other words. Only their words and phrases count: what *text* filters by and
+            excludes holds for all.
     """
+    first = _parsed(text, base)
+    if not also:
+        return first
+    notes = [f"Only the first {MAX_PHRASINGS} phrasings were used."] if len(also) >= MAX_PHRASINGS else []
+    others = [_parsed(each, NO_FILTERS) for each in also[: MAX_PHRASINGS - 1]]
+    if any((each.filters, each.without, each.excluded) != (NO_FILTERS, NO_FILTERS, ()) for each in others):
+        notes.append("Filters and exclusions count in the first phrasing only.")
+    return first._replace(
+        also=tuple(
+            each._replace(filters=first.filters, without=first.without, excluded=first.excluded) for each in others
+        ),
+        notes=tuple(dict.fromkeys((*first.notes, *(note for each in others for note in each.notes), *notes))),
+    )
+
+
+def _parsed(text: str, base: Filters) -> Query:
     notes = [f"The question was cut at {MAX_CHARACTERS} characters."] if len(text) > MAX_CHARACTERS else []
     text = unicodedata.normalize("NFC", text[:MAX_CHARACTERS].encode("utf-8", "replace").decode())
     words: dict[str, None] = {}

@@ -65,20 +65,15 @@ class Asking:
 
     def _search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
         searcher = self._folder.open().searcher()
-        asked = self._questions.ask(searcher, query)
-        if not asked.gate and not asked.musts:
-            return []
-        # what must stand there word for word decides alone; else a word has to match, or one much like it
-        required = asked.musts or [(Occur.Must, Clause.boolean_query(asked.gate))]
-        scoring = [*asked.clauses, *(asked.gate if asked.musts else [])]
+        asked, best = self._questions.ask(searcher, query)
         found: list[rank.Found] = []
-        for weight, alike in rank.weight_classes(places).items():
-            clauses = [*required, *self._questions.filters(alike, query, now), *scoring]
+        for weight, alike in rank.weight_classes(places).items() if asked else ():
+            clauses = [*asked, *self._questions.filters(alike, query, now)]
             hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
             created = searcher.fast_field_values("created", [address for _, address in hits])
             for (score, address), when in zip(hits, created, strict=True):
                 document = searcher.doc(address)
-                text = rank.bounded(float(score), asked.best)
+                text = rank.bounded(float(score), best)
                 store, path = str(document["store"][0]), str(document["path"][0])
                 found.append(rank.Found(store, path, text, weight, int(when or 0)))
         return rank.order(found, limit)

@@ -26,6 +26,8 @@ GRAM_WORD, GRAM_LENGTH = 4, 3
 """Letters from which on a word also finds words that begin with it; and those of a script without spaces, pieces."""
 LONG_WORD, LONG_SHARE = 7, 0.6
 """Letters from which on an unknown word is found by so many of its pieces: endings with a typo have no stem."""
+OTHERS = 0.5
+"""What each phrasing of a question counts but for the first: a misleading one takes less away than a good one gives."""
 TYPO_WORD = 5
 """Letters from which on a word that no memory has also finds those one typing error away."""
 
@@ -54,20 +56,30 @@ class Recipe(NamedTuple):
     stopwords: bool = True
 
 
+Clauses = list[tuple[Occur, Clause]]
+
+
 class Asked:
     """A question as clauses: what a hit must match, what else adds to its score, and the best score there is.
 
     Attributes:
         gate: Of these a hit matches one at least; each adds to its score.
-        clauses: What adds to a score and finds nothing by itself.
+        extras: What adds to a score and finds nothing by itself.
         musts: Of these a hit matches every one.
     """
 
     def __init__(self) -> None:
-        self.gate: list[tuple[Occur, Clause]] = []
-        self.clauses: list[tuple[Occur, Clause]] = []
-        self.musts: list[tuple[Occur, Clause]] = []
+        self.gate: Clauses = []
+        self.extras: Clauses = []
+        self.musts: Clauses = []
         self.best = 0.0
+
+    @property
+    def clauses(self) -> Clauses:
+        """What must stand there word for word decides alone; else a word has to match, or one much like it."""
+        if self.musts:
+            return [*self.musts, *self.extras, *self.gate]
+        return [(Occur.Must, Clause.boolean_query(self.gate)), *self.extras]
 
 
 class Questions:
@@ -79,8 +91,23 @@ class Questions:
         self._grams = grams
         self.recipe = Recipe()
 
-    def ask(self, searcher: tantivy.Searcher, query: Query) -> Asked:
-        """Return the clauses for the words and phrases of *query*, never parsed by Tantivy."""
+    def ask(self, searcher: tantivy.Searcher, query: Query) -> tuple[Clauses, float]:
+        """Return the clauses for all phrasings of *query*, and the best score that they allow; none: nothing is asked.
+
+        Each of several phrasings counts by the share of its own best score, so that a long one weighs no more.
+        """
+        asked = [each for each in (self._asked(searcher, phrasing) for phrasing in query.phrasings) if each.best]
+        if len(asked) <= 1:
+            return (asked[0].clauses, asked[0].best) if asked else ([], 0.0)
+        weights = [1.0, *[OTHERS] * (len(asked) - 1)]
+        shares = [
+            (Occur.Should, Clause.boost_query(Clause.boolean_query(each.clauses), weight / each.best))
+            for each, weight in zip(asked, weights, strict=True)
+        ]
+        return [(Occur.Must, Clause.boolean_query(shares))], sum(weights)
+
+    def _asked(self, searcher: tantivy.Searcher, query: Query) -> Asked:
+        """Return the words and phrases of one phrasing as clauses, never parsed by Tantivy."""
         asked = Asked()
         documents = searcher.num_docs
 
@@ -103,7 +130,7 @@ class Questions:
                 grams = [(Occur.Should, term("ng", piece, self.recipe.grams)) for piece in pieces]
                 is_long = word.isascii() and len(word) >= LONG_WORD
                 least = math.ceil(len(grams) * LONG_SHARE) if is_long else max(1, len(grams) // 2)
-                finds = asked.gate if is_long or not word.isascii() else asked.clauses
+                finds = asked.gate if is_long or not word.isascii() else asked.extras
                 finds.append((Occur.Should, Clause.boolean_query(grams, least)))
         for compound in query.compounds:
             phrase = Clause.boost_query(self._phrase(compound), self.recipe.compounds)
@@ -240,8 +267,8 @@ class Questions:
             yield self.pattern("place", pattern if "*" in path or "?" in path else f".*{pattern}.*")
 
     def terms(self, query: Query) -> Clause:
-        """Return a clause for all the words of *query*, by which a snippet marks its matches."""
-        words = [*self._words(query), *(word for phrase in query.phrases for word in phrase)]
+        """Return a clause for the words of all phrasings of *query*, by which a snippet marks its matches."""
+        words = [word for each in query.phrasings for phrase in (self._words(each), *each.phrases) for word in phrase]
         stems = dict.fromkeys(stem for word in words for stem, _ in self._forms(word))
         return Clause.boolean_query([(Occur.Should, Clause.term_query(self._schema, "all", stem)) for stem in stems])
 

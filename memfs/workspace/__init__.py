@@ -239,6 +239,7 @@ class Workspace:
         self,
         text: str,
         *,
+        also: Sequence[str] = (),
         filters: Filters = NO_FILTERS,
         limit: int = 10,
         regex: str = "",
@@ -247,6 +248,7 @@ class Workspace:
 
         Args:
             text: Words, "phrases", -exclusions and filters such as `tag:db`, see `query`.
+            also: The same question in other words, up to three times; one ranking answers all.
             filters: More filters.
             limit: At most so many hits, 1 to 1,000.
             regex: A regular expression that must match in the title or body, given `limits.regex_seconds`.
@@ -257,7 +259,7 @@ class Workspace:
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"A search gives 1 to 1,000 hits; {limit} were asked for.")
-        query = queries.parse(text, filters)
+        query = queries.parse(text, filters, also)
         with self._lock:
             return self._finding.search(query, limit, regex)
 
