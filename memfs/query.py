@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 from typing import NamedTuple
 
+from memfs import scripts
 from memfs.memory import format_time
 from memfs.memory import parse_time
 
@@ -110,11 +111,11 @@ class Query(NamedTuple):
 
 
 def words_of(text: str) -> list[str]:
-    """Return the runs of letters, their marks, and digits of *text*, lower-cased."""
+    """Return the runs of letters, their marks, and digits of *text*, lower-cased; see `scripts` for those it parts."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFKC", text)
         kept = (character if unicodedata.category(character)[0] in "LMN" else " " for character in text)
-        return "".join(kept).lower().split()
+        return scripts.apart("".join(kept).lower()).split()
     return [word.lower() for word in _WORD.findall(text)]
 
 

@@ -13,6 +13,7 @@ from tantivy import Occur
 from tantivy import Query as Clause
 
 from memfs import rank
+from memfs import scripts
 from memfs.index.folder import IndexFolder
 from memfs.index.question import Questions
 from memfs.index.question import Recipe
@@ -41,7 +42,7 @@ class Asking:
     def __init__(self, folder: IndexFolder) -> None:
         self._folder = folder
         self._schema = folder.schema
-        self._questions = Questions(folder.schema, folder.stems, folder.grams)
+        self._questions = Questions(folder.schema, folder.analyzers)
 
     @property
     def recipe(self) -> Recipe:
@@ -189,15 +190,30 @@ class Asking:
 
 
 def _snippet(generator: tantivy.SnippetGenerator, body: str) -> Snippet:
+    text = scripts.spread(body)
     document = Document()
-    document.add_text("all", body)
+    document.add_text("all", text)
     snippet = generator.snippet_from_doc(document)
     fragment = snippet.fragment()
     if not fragment:
         start = " ".join(body[: 2 * SNIPPET_CHARACTERS].split())
         return Snippet(start if len(start) <= SNIPPET_CHARACTERS else start[: SNIPPET_CHARACTERS - 1].rstrip() + "…")
-    raw = fragment.encode()
-    place = snippet.fragment_range()
-    tail = _WORD_END.match(body.encode()[place.end : place.end + 80].decode("utf-8", "ignore"))
+    raw, whole, place = fragment.encode(), text.encode(), snippet.fragment_range()
     marks = tuple((len(raw[: mark.start].decode()), len(raw[: mark.end].decode())) for mark in snippet.highlighted())
+    if text != body:
+        return _gathered(body, len(whole[: place.start].decode()), len(fragment), marks)
+    tail = _WORD_END.match(whole[place.end : place.end + 80].decode("utf-8", "ignore"))
     return Snippet(fragment + (tail[0] if tail else ""), marks)
+
+
+def _gathered(body: str, start: int, length: int, marks: Sequence[tuple[int, int]]) -> Snippet:
+    """Return the piece of *body* whose `spread` is *length* characters from *start* on, with its *marks* joined."""
+    origins = scripts.origins(body)
+    first, last = origins[start], origins[start + length - 1]
+    joined: list[tuple[int, int]] = []
+    for mark in marks:
+        begin, end = origins[start + mark[0]] - first, origins[start + mark[1] - 1] + 1 - first
+        if joined and begin <= joined[-1][1]:
+            begin, end = joined[-1][0], max(end, joined.pop()[1])
+        joined.append((begin, end))
+    return Snippet(body[first : last + 1], tuple(joined))

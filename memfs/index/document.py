@@ -6,16 +6,18 @@ import re
 import time
 import unicodedata
 import zlib
+from typing import NamedTuple
 
 import tantivy
 
+from memfs import scripts
 from memfs.changes import Stamp
 from memfs.index.learned import Learned
 from memfs.memory import Memory
 from memfs.memory import derived_id
 from memfs.query import to_milliseconds
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised whenever documents come to mean something else; each version has a folder of its own."""
 
 MOST_VALUES, LONGEST_VALUE = 64, 300
@@ -28,13 +30,37 @@ _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _ALNUM = re.compile(r"[A-Za-z0-9]+")
 
 
-def analyzers() -> tuple[tantivy.TextAnalyzer, tantivy.TextAnalyzer]:
-    """Return how words and their three-letter pieces are made; an opened index forgets them."""
-    simple = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    folded = simple.filter(tantivy.Filter.remove_long(64)).filter(tantivy.Filter.lowercase())
-    stems = folded.filter(tantivy.Filter.ascii_fold()).filter(tantivy.Filter.stemmer("English")).build()
-    grams = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.ngram(3, 3)).filter(tantivy.Filter.lowercase()).build()
-    return stems, grams
+class Analyzers(NamedTuple):
+    """How words are made; an opened index forgets them.
+
+    Attributes:
+        stems: As they are indexed.
+        plain: As they are written, but for case and accents.
+        grams: Their three-letter pieces.
+    """
+
+    stems: tantivy.TextAnalyzer
+    plain: tantivy.TextAnalyzer
+    grams: tantivy.TextAnalyzer
+
+
+def analyzers() -> Analyzers:
+    """Return how words are made."""
+    simple, grams = tantivy.Tokenizer.simple(), tantivy.Tokenizer.ngram(3, 3)
+    lower, fold = tantivy.Filter.lowercase(), tantivy.Filter.ascii_fold()
+    plain = tantivy.Filter.remove_long(64), lower, fold
+    return Analyzers(
+        _analyzer(simple, *plain, tantivy.Filter.stemmer("English")),
+        _analyzer(simple, *plain),
+        _analyzer(grams, lower, fold),
+    )
+
+
+def _analyzer(tokenizer: tantivy.Tokenizer, *filters: tantivy.Filter) -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tokenizer)
+    for each in filters:
+        builder = builder.filter(each)
+    return builder.build()
 
 
 def schema() -> tantivy.Schema:
@@ -70,14 +96,14 @@ def document(
     if memory.updated:
         updated = to_milliseconds(memory.updated)
     key = f"{store_key}:{memory.path}"
-    text = unicodedata.normalize("NFC", _text(memory, created))
+    text = unicodedata.normalize("NFKC", _text(memory, created))
     about = [
         place.partition("#")[0].removeprefix("./").rstrip("/")[:LONGEST_VALUE] for place in memory.about[:MOST_VALUES]
     ]
     document: dict[str, object] = {
-        "all": f"{text}\n{_parts(text)}",
-        "title": memory.title,
-        "ng": text,
+        "all": f"{scripts.spread(text)}\n{scripts.singles(text)}\n{_parts(text)}",
+        "title": [memory.title, *_spellings(memory.title)],
+        "ng": scripts.without(text),
         "store": store_key,
         "path": memory.path,
         "key": key,
@@ -122,6 +148,14 @@ def _to_the_millisecond(memory: Memory, created: int) -> int:
         if number // 1000 == created // 1000:
             return number
     return created
+
+
+def _spellings(title: str) -> list[str]:
+    """Return what else a *title* is found by: one that is not ASCII is shown as it is written."""
+    if title.isascii():
+        return []
+    title = unicodedata.normalize("NFKC", title)
+    return [scripts.spread(title), scripts.singles(title)]
 
 
 def _text(memory: Memory, created: int) -> str:

@@ -66,7 +66,7 @@ class IndexFolder:
         self.learned = Tables(self.path)
         self.unsaved: dict[str, Snapshot] = {}
         self.schema = schema()
-        self.stems, self.grams = analyzers()
+        self.analyzers = analyzers()
         self._tantivy: tantivy.Index | None = None
         self._contents = _NOTHING
         self._holds_lock = False
@@ -120,8 +120,8 @@ class IndexFolder:
             self.open()
 
     def _register(self, index: tantivy.Index) -> None:
-        index.register_tokenizer("memfs_stem", self.stems)
-        index.register_tokenizer("memfs_ng", self.grams)
+        index.register_tokenizer("memfs_stem", self.analyzers.stems)
+        index.register_tokenizer("memfs_ng", self.analyzers.grams)
 
     def set_aside(self) -> None:
         """Throw the index folder away and begin an empty one."""
