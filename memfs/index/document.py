@@ -6,6 +6,9 @@ import re
 import time
 import unicodedata
 import zlib
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tantivy
@@ -23,6 +26,8 @@ SCHEMA_VERSION = 4
 MOST_VALUES, LONGEST_VALUE = 64, 300
 """Of a list that a memory has, and characters of each: no file makes a question slow for others."""
 
+_WITHOUT_STOPWORDS = ("Arabic", "Greek", "Romanian", "Tamil", "Turkish")
+"""Languages for which Tantivy has no such list."""
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HUMP = re.compile(r"[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]))")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -37,23 +42,36 @@ class Analyzers(NamedTuple):
         stems: As they are indexed.
         plain: As they are written, but for case and accents.
         grams: Their three-letter pieces.
+        languages: For each language beside English the stems that are indexed, too; none of a word that says nothing.
     """
 
     stems: tantivy.TextAnalyzer
     plain: tantivy.TextAnalyzer
     grams: tantivy.TextAnalyzer
+    languages: tuple[tantivy.TextAnalyzer, ...] = ()
 
 
-def analyzers() -> Analyzers:
-    """Return how words are made."""
+def analyzers(languages: Sequence[str] = ()) -> Analyzers:
+    """Return how words are made by who writes in *languages* beside English."""
     simple, grams = tantivy.Tokenizer.simple(), tantivy.Tokenizer.ngram(3, 3)
     lower, fold = tantivy.Filter.lowercase(), tantivy.Filter.ascii_fold()
-    plain = tantivy.Filter.remove_long(64), lower, fold
+    short = tantivy.Filter.remove_long(64)
     return Analyzers(
-        _analyzer(simple, *plain, tantivy.Filter.stemmer("English")),
-        _analyzer(simple, *plain),
+        _analyzer(simple, short, lower, fold, tantivy.Filter.stemmer("English")),
+        _analyzer(simple, short, lower, fold),
         _analyzer(grams, lower, fold),
+        tuple(_analyzer(simple, short, lower, *_of_language(name.capitalize()), fold) for name in languages),
     )
+
+
+def _of_language(name: str) -> Iterator[tantivy.Filter]:
+    """Yield what takes the words of a language that say nothing away, and off the others their endings.
+
+    Once more without accents, so that who types none finds those who do.
+    """
+    if name not in _WITHOUT_STOPWORDS:
+        yield tantivy.Filter.stopword(name)
+    yield from (tantivy.Filter.stemmer(name), tantivy.Filter.ascii_fold(), tantivy.Filter.stemmer(name))
 
 
 def _analyzer(tokenizer: tantivy.Tokenizer, *filters: tantivy.Filter) -> tantivy.TextAnalyzer:
@@ -81,7 +99,7 @@ def schema() -> tantivy.Schema:
 
 
 def document(
-    store_key: str, memory: Memory, stamp: Stamp, digest: str, learned: Learned | None = None
+    analyzers: Analyzers, store_key: str, memory: Memory, stamp: Stamp, digest: str, *, learned: Learned | None = None
 ) -> dict[str, object]:
     """Return the fields for *memory* in the store *store_key*, whose file had *stamp* and *digest* when it was read.
 
@@ -101,7 +119,7 @@ def document(
         place.partition("#")[0].removeprefix("./").rstrip("/")[:LONGEST_VALUE] for place in memory.about[:MOST_VALUES]
     ]
     document: dict[str, object] = {
-        "all": f"{scripts.spread(text)}\n{scripts.singles(text)}\n{_parts(text)}",
+        "all": "\n".join((scripts.spread(text), scripts.singles(text), _parts(text), *_stems(text, analyzers))),
         "title": [memory.title, *_spellings(memory.title)],
         "ng": scripts.without(text),
         "store": store_key,
@@ -148,6 +166,16 @@ def _to_the_millisecond(memory: Memory, created: int) -> int:
         if number // 1000 == created // 1000:
             return number
     return created
+
+
+def _stems(text: str, analyzers: Analyzers) -> Iterable[str]:
+    """Return what words of *text* are without their endings in languages beside English, each once."""
+    if not analyzers.languages:
+        return ()
+    text = scripts.without(text)
+    stems = dict.fromkeys(stem for each in analyzers.languages for stem in each.analyze(text))
+    as_written = set(analyzers.plain.analyze(text))  # what the index has anyway
+    return [stem for stem in stems if stem not in as_written]
 
 
 def _spellings(title: str) -> list[str]:

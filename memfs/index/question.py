@@ -106,7 +106,7 @@ class Questions:
 
     def __init__(self, schema: tantivy.Schema, analyzers: Analyzers) -> None:
         self._schema = schema
-        self._stems, self._plain, self._grams = analyzers
+        self._stems, self._plain, self._grams, self._languages = analyzers
         self.recipe = Recipe()
 
     def ask(self, searcher: tantivy.Searcher, query: Query) -> tuple[Clauses, float]:
@@ -194,7 +194,7 @@ class Questions:
         """Yield clauses that count the words of *query*: 1 for what one memory has, less if more do; *twice* double."""
         documents = searcher.num_docs
         unit = rank.idf(1, documents)
-        for word in (word for word in query.words if word not in STOPWORDS):
+        for word in filter(self._tells, query.words):
             factor = (2 if word in twice else 1) / unit
             forms = [
                 Clause.const_score_query(
@@ -246,18 +246,23 @@ class Questions:
 
     def _words(self, query: Query) -> Sequence[str]:
         """Return the words of *query* that say something; all of them when none does."""
-        telling = [word for word in query.words if word not in STOPWORDS] if self.recipe.stopwords else ()
+        telling = [word for word in query.words if self._tells(word)] if self.recipe.stopwords else ()
         return telling or query.words
+
+    def _tells(self, word: str) -> bool:
+        """Return whether *word* says something, in each language."""
+        return word not in STOPWORDS and all(each.analyze(word) for each in self._languages)
 
     def _analyzed(self, word: str) -> list[str]:
         """Return what the index has for *word*: its stem, several where it is split, or a run's pairs and its end."""
         return self._stems.analyze(spread(word))
 
     def _forms(self, word: str) -> list[tuple[str, float]]:
-        """Return what the index has for *word*, then for its irregular forms, with weights; of a run, its pairs."""
+        """Return what the index has for *word* and its other forms in all languages, with weights; of a run, pairs."""
         if is_unspaced(word):
             return [(pair, 1.0) for pair in dict.fromkeys(self._analyzed(word)[:-1] or [word])]
-        shapes = IRREGULAR.get(word, ()) if self.recipe.irregular else ()
+        shapes = list(IRREGULAR.get(word, ())) if self.recipe.irregular else []
+        shapes += (stem for each in self._languages for stem in each.analyze(word))
         forms = dict.fromkeys((stem for other in shapes for stem in self._analyzed(other)), self.recipe.irregular)
         return list((forms | dict.fromkeys(self._analyzed(word), 1.0)).items())
 
