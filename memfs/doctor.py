@@ -119,9 +119,9 @@ def _without_cues(workspace: Workspace) -> Iterator[Finding]:
         page = workspace.list(filters=filters, sort="importance", limit=MAX_LIMIT, offset=offset)
         for entry in page.entries:
             if not entry.memory.cues and entry.store in workspace.view.own:
-                name = entry.memory.id
-                sentence = f"No cues. Say how one who forgot its wording will ask: memfs update {name} --cue PHRASE ..."
-                yield Finding("cues", (entry.path,), 0, f"{entry.memory.title}: {sentence}", serious=False)
+                how = f"memfs update {entry.memory.id} --cue PHRASE ..."
+                sentence = f'"{entry.memory.title}" has no cues; say how one who forgot its wording will ask: {how}'
+                yield Finding("cues", (entry.path,), 0, sentence, serious=False)
         offset = page.next_offset
 
 
