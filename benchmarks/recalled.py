@@ -192,7 +192,7 @@ class Asked:
         self._places = self.workspace.view.within(self.workspace.view.stores)
         index = IndexFolder(self.workspace.config.cache)
         self._searcher = index.open().searcher()
-        self._questions = Questions(index.schema, index.stems, index.grams)
+        self._questions = Questions(index.schema, index.analyzers)
         self._unit = rank.idf(1, self._searcher.num_docs)
         self._signs = cache(self._read)
 
@@ -209,7 +209,7 @@ class Asked:
         """Return what speaks for which memory in a piece of a prompt."""
         index = self.workspace.index
         found = index.search(self._places, asked, LOOKED_AT + 1, datetime.now(UTC))
-        best = self._questions.ask(self._searcher, asked).best / self._unit
+        best = self._questions.ask(self._searcher, asked)[1] / self._unit
         rare, named = (index.rarity(asked, twice, found) for twice in (frozenset[str](), names))
         each = (index.rarity(asked._replace(words=(word,)), frozenset(), found) for word in asked.words)
         words = Counter(place for rarities in each for place, rarity in rarities.items() if rarity)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.locks import put
+from memfs.words import LANGUAGES
 
 MODES = ("isolated", "global", "hybrid")
 NAMED_MODE = ("--mode", "MEMFS_MODE", "WORKSPACE_MODE")
@@ -30,7 +31,7 @@ LAST_GOOD = "config.last-good.toml"
 """In the state folder: config.toml as it could be read last."""
 MOST_TOKENS = 10_000
 """That an agent can be told of at most; clients cut long before."""
-WORDS = ("mode", "cross_project", "channels", "weights", "limits", "workspaces", "groups", "remote", "format")
+WORDS = ("mode", "cross_project", "channels", "weights", "limits", "search", "workspaces", "groups", "remote", "format")
 OWN_WORDS = ("mode", "name", "private", "channels", "remote")
 GROUP_WORDS = ("members", "share", "remote")
 """What may stand in config.toml, and there of one workspace, and of a group."""
@@ -54,6 +55,7 @@ class Config(NamedTuple):
         channels: What each workspace subscribes to, by its path; every one to that of the empty path.
         remotes: Where memories are synced with, by whose they are: a workspace's path, `group:NAME`, or empty for the
             home folder's own.
+        languages: What memories are written in beside English, for their endings.
         cross_project: Whether questions may be asked across projects.
         session: The agent's session that this process works for; empty when it works for none.
         regex_seconds, search_refresh_seconds: Time limits.
@@ -75,6 +77,7 @@ class Config(NamedTuple):
     private: frozenset[str] = frozenset()
     channels: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     remotes: Mapping[str, str] = MappingProxyType({})
+    languages: tuple[str, ...] = ()
     cross_project: bool = False
     session: str = ""
     regex_seconds: float = 1.0
@@ -148,6 +151,7 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
         private=reader.private(tables),
         channels=reader.channels(tables),
         remotes=reader.remotes(tables),
+        languages=reader.languages(),
         cross_project=reader.flag(said, "cross_project", "cross_project"),
         session=next((env[name] for name in SESSION_NAMED_BY if env.get(name)), ""),
         regex_seconds=reader.number(limits, "regex_seconds", 1.0),
@@ -161,6 +165,18 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
 def folder_of(written: str) -> str:
     """Return the folder that *written*, a path in config.toml, names: no `~` and no link in it."""
     return os.path.realpath(os.path.expanduser(written))
+
+
+def languages_in(written: str) -> list[str]:
+    """Return the languages of a list with commas, or spaces."""
+    return written.replace(",", " ").split()
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    """Return what of *known* *word* was probably meant to be; empty when nothing is like it."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, 1, 0.7)), "")
 
 
 def _user_home(env: Mapping[str, str]) -> Path:
@@ -263,11 +279,28 @@ class _Reader:
         self.problems.append(f"config.toml: `{where}` is not a list of {key}; it is left out.")
         return ()
 
+    def languages(self) -> tuple[str, ...]:
+        value = self.table(self.said, "search").get("language", "")
+        named = languages_in(value) if isinstance(value, str) else value
+        if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+            self.problems.append(
+                "config.toml: `search.language` is neither a language nor a list of them; English holds."
+            )
+            return ()
+        for each in (each for each in named if each.lower() not in LANGUAGES):
+            near = _near(each.lower(), LANGUAGES)
+            what = f"did you mean {near}?" if near else f"the languages are {', '.join(LANGUAGES)}."
+            self.problems.append(
+                f"config.toml: `search.language` names {each!r}, which is none that search knows; {what}"
+            )
+        return tuple(sorted({each.lower() for each in named} & set(LANGUAGES) - {"english"}))
+
     def note_unknown(self, workspaces: dict[str, dict[str, Any]]) -> None:
         """Tell of words that are nearly settings: whoever typed `privat` should not believe that it hides anything."""
         of_groups = self.said.get("groups")
         groups = of_groups.items() if isinstance(of_groups, dict) else ()
         tables: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [("", self.said, WORDS)]
+        tables += [("search.", table, ("language",)) for table in (self.said.get("search"),) if isinstance(table, dict)]
         tables += [(f'workspaces."{path}".', table, OWN_WORDS) for path, table in workspaces.items()]
         tables += [(f"groups.{name}.", table, GROUP_WORDS) for name, table in groups if isinstance(table, dict)]
         for where, table, known in tables:
@@ -275,10 +308,8 @@ class _Reader:
                 self._note_near(where, word, known)
 
     def _note_near(self, where: str, word: str, known: Sequence[str]) -> None:
-        from difflib import get_close_matches
-
-        if near := get_close_matches(word, known, 1, 0.7):
-            self.problems.append(f"config.toml: `{where}{word}` is no setting; did you mean {near[0]}?")
+        if near := _near(word, known):
+            self.problems.append(f"config.toml: `{where}{word}` is no setting; did you mean {near}?")
 
     def workspaces(self) -> dict[str, dict[str, Any]]:
         """Return what is said of each workspace, by its path as it stands there."""

@@ -14,18 +14,22 @@ from typing import NamedTuple
 from memfs import credentials
 from memfs.answers import Entry
 from memfs.errors import MemfsError
+from memfs.query import Filters
 from memfs.shelves import shelf_with
+from memfs.workspace import MAX_LIMIT
 from memfs.workspace import Workspace
 
 BATCH = 256
 """Files that are looked through between two words of how far that is."""
+IMPORTANT = 8
+"""From which on a memory should have cues."""
 
 
 class Finding(NamedTuple):
     """Something that is wrong.
 
     Attributes:
-        kind: `malformed`, `unreadable`, `conflict`, `value`, `twins`, `copy`, `config`, `index` or `secret`.
+        kind: `malformed`, `unreadable`, `conflict`, `value`, `twins`, `copy`, `config`, `index`, `secret` or `cues`.
         paths: The files it is about.
         line: In the first of them, 0 for the whole.
         sentence: What is wrong and what to do.
@@ -56,6 +60,7 @@ def examine(
     workspace: Workspace,
     *,
     fix: bool = False,
+    cues: bool = False,
     may_remove: Callable[[Entry], bool] = lambda _: False,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Report:
@@ -65,6 +70,7 @@ def examine(
         workspace: Whose view.
         fix: Give twins new ids, and finish moves that were cut off; never in a store that is synced with others, as
             long as the id stands elsewhere, too.
+        cues: List important memories without cues, too.
         may_remove: Asked before the copy of a memory that lies in two stores is removed from the farther one.
         progress: Called with the number of files that were looked through for credentials, and of all.
     """
@@ -78,7 +84,7 @@ def examine(
         findings.append(
             Finding("index", (), 0, f"{workspace.index.note}. Search works, but each process indexes anew.")
         )
-    return Report((*findings, *_secrets(workspace, progress)))
+    return Report((*findings, *_secrets(workspace, progress), *(_without_cues(workspace) if cues else ())))
 
 
 def _files(workspace: Workspace) -> Iterator[Finding]:
@@ -111,6 +117,20 @@ def _secrets(workspace: Workspace, progress: Callable[[int, int], None]) -> Iter
                 yield Finding("secret", (store.absolute(path),), line, sentence, serious=store.scope == "workspace")
         if number % BATCH == 0:
             progress(number, len(files))
+
+
+def _without_cues(workspace: Workspace) -> Iterator[Finding]:
+    """Yield each important memory that only its own wording leads to, the most important first; guests' are not."""
+    offset: int | None = 0
+    while offset is not None:
+        filters = Filters(importance=(IMPORTANT, None))
+        page = workspace.list(filters=filters, sort="importance", limit=MAX_LIMIT, offset=offset)
+        for entry in page.entries:
+            if not entry.memory.cues and entry.store in workspace.view.own:
+                how = f"memfs update {entry.memory.id} --cue PHRASE ..."
+                sentence = f'"{entry.memory.title}" has no cues; say how one who forgot its wording will ask: {how}'
+                yield Finding("cues", (entry.path,), 0, sentence, serious=False)
+        offset = page.next_offset
 
 
 def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], bool]) -> Iterator[Finding]:

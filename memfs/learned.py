@@ -51,7 +51,7 @@ def learn(here: Workspace, pause: Callable[[], None] = lambda: None) -> Sequence
         here: Whose stores; it may be used meanwhile.
         pause: Called before each commit to the index, for others to have their turn.
     """
-    index = Index(here.config.cache)
+    index = Index(here.config.cache, here.config.languages)
     notes = []
     for store in here.view.own:
         try:

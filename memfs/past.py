@@ -64,11 +64,19 @@ class Past:
         kept = [part for part in view.parts if part.store.key in said.moments]
         parts = [part._replace(store=Former(folder, part.store)) for part in kept]
         then = View(view.workspace, view.mode, view.mode_source, parts, view.absent)
-        self._then = Workspace(then, here.config, Index(folder), at=self.now)
+        self._then = Workspace(then, here.config, Index(folder, here.config.languages), at=self.now)
 
-    def search(self, text: str, *, filters: Filters = NO_FILTERS, limit: int = 10, regex: str = "") -> Results:
+    def search(
+        self,
+        text: str,
+        *,
+        also: Sequence[str] = (),
+        filters: Filters = NO_FILTERS,
+        limit: int = 10,
+        regex: str = "",
+    ) -> Results:
         """Return what `Workspace.search` would have."""
-        found = self._then.search(text, filters=filters, limit=limit, regex=regex)
+        found = self._then.search(text, also=also, filters=filters, limit=limit, regex=regex)
         hits = tuple(hit._replace(entry=self._placed(hit.entry)) for hit in found.hits)
         return found._replace(hits=hits, notes=(*self._notes, *found.notes), at=self._moment)
 
@@ -112,7 +120,7 @@ def at(here: Workspace, when: str) -> Iterator[Past]:
     question = _question(stores, when, until)
     held = None
     while held is None:
-        folder = archive.answering(question) or _made(archive, stores, when, until)
+        folder = archive.answering(question) or _made(archive, here, when, until)
         held = archive.hold(folder, question)
     with held:
         yield Past(here, folder, said_in(held), until and min(until, datetime.now(UTC)))
@@ -141,10 +149,11 @@ def _question(stores: Sequence[Store], when: str, until: datetime | None) -> str
     return _digest([when if until is None else until.isoformat(), [str(store.root) for store in stores], grounds])
 
 
-def _made(archive: Archive, stores: Sequence[Store], when: str, until: datetime | None) -> Path:
+def _made(archive: Archive, here: Workspace, when: str, until: datetime | None) -> Path:
     """Return the folder of what is asked for, made if there is none; raises like `at`."""
     from memfs import former
 
+    stores = here.view.own
     places, notes = former.places(stores, when, until)
     roots = {store.key: str(store.root) for store in stores}
     name = _digest([*((roots[key], place.moment.commit) for key, place in places.items()), *notes])
@@ -152,7 +161,7 @@ def _made(archive: Archive, stores: Sequence[Store], when: str, until: datetime 
         return folder
     said = Said({key: place.moment for key, place in places.items()}, notes)
     with archive.making(name, said) as folder:
-        index = Index(folder)
+        index = Index(folder, here.config.languages)
         for store in (Former(folder, store) for store in stores if store.key in places):
             former.put_out(places[store.key], store)
             index.refresh(store, store.scan().files, own=True)

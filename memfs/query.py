@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import Any
 from typing import NamedTuple
 
+from memfs import scripts
 from memfs.memory import format_time
 from memfs.memory import parse_time
 
@@ -20,6 +22,8 @@ MAX_CHARACTERS = 1_000
 """A longer question is cut."""
 MAX_WORDS = 64
 """Different words that a question may have; more are left out."""
+MAX_PHRASINGS = 4
+"""Of one question; more are left out."""
 
 _TOKEN = re.compile(r'(?P<minus>(?:-(?!-))?)(?:(?P<key>[A-Za-z]+):)?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]\S*))')
 _WORD = re.compile(r"[^\W_]+")
@@ -75,6 +79,7 @@ class Query(NamedTuple):
         excluded: Words and phrases that must not.
         filters: What must hold; `without` what must not.
         notes: What was typed and could not be taken as meant, one sentence each.
+        also: The same question in other words, with the filters of this one.
     """
 
     text: str
@@ -85,11 +90,17 @@ class Query(NamedTuple):
     filters: Filters = NO_FILTERS
     without: Filters = NO_FILTERS
     notes: tuple[str, ...] = ()
+    also: tuple[Query, ...] = ()
 
     @property
     def asks(self) -> bool:
         """Return whether there is anything to rank by, beside filters."""
-        return bool(self.words or self.phrases)
+        return bool(self.phrasings)
+
+    @property
+    def phrasings(self) -> Sequence[Query]:
+        """Return those of this and `also` that have words or phrases."""
+        return [each for each in (self, *self.also) if each.words or each.phrases]
 
     def loosened(self) -> Query:
         """Return the same question without quotes: their words may match like others, better side by side."""
@@ -100,21 +111,39 @@ class Query(NamedTuple):
 
 
 def words_of(text: str) -> list[str]:
-    """Return the runs of letters, their marks, and digits of *text*, lower-cased."""
+    """Return the runs of letters, their marks, and digits of *text*, lower-cased; see `scripts` for those it parts."""
     if not text.isascii():
-        text = unicodedata.normalize("NFC", text)
+        text = unicodedata.normalize("NFKC", text)
         kept = (character if unicodedata.category(character)[0] in "LMN" else " " for character in text)
-        return "".join(kept).lower().split()
+        return scripts.apart("".join(kept).lower()).split()
     return [word.lower() for word in _WORD.findall(text)]
 
 
-def parse(text: str, base: Filters = NO_FILTERS) -> Query:
+def parse(text: str, base: Filters = NO_FILTERS, also: Sequence[str] = ()) -> Query:
     """Return the question *text*, its filters added to *base*.
 
     Args:
         text: As typed. Unknown `key:` words, lone quotes and operators are words like others.
         base: Filters that were given apart from the text.
+        also: The same question in other words. Only their words and phrases count: what *text* filters by and
+            excludes holds for all.
     """
+    first = _parsed(text, base)
+    if not also:
+        return first
+    notes = [f"Only the first {MAX_PHRASINGS} phrasings were used."] if len(also) >= MAX_PHRASINGS else []
+    others = [_parsed(each, NO_FILTERS) for each in also[: MAX_PHRASINGS - 1]]
+    if any((each.filters, each.without, each.excluded) != (NO_FILTERS, NO_FILTERS, ()) for each in others):
+        notes.append("Filters and exclusions count in the first phrasing only.")
+    return first._replace(
+        also=tuple(
+            each._replace(filters=first.filters, without=first.without, excluded=first.excluded) for each in others
+        ),
+        notes=tuple(dict.fromkeys((*first.notes, *(note for each in others for note in each.notes), *notes))),
+    )
+
+
+def _parsed(text: str, base: Filters) -> Query:
     notes = [f"The question was cut at {MAX_CHARACTERS} characters."] if len(text) > MAX_CHARACTERS else []
     text = unicodedata.normalize("NFC", text[:MAX_CHARACTERS].encode("utf-8", "replace").decode())
     words: dict[str, None] = {}

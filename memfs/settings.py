@@ -21,10 +21,12 @@ from memfs.config import MODES
 from memfs.config import MOST_TOKENS
 from memfs.config import Config
 from memfs.config import folder_of
+from memfs.config import languages_in
 from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.errors import StorageFailed
 from memfs.locks import locked
+from memfs.words import LANGUAGES
 
 KEYS: Mapping[str, str] = {
     "mode": "isolated, global or hybrid: what this machine's workspaces see and where saves go",
@@ -37,6 +39,7 @@ KEYS: Mapping[str, str] = {
     "limits.regex_seconds": "how long a regular expression may look at memories (default 1.0)",
     "limits.search_refresh_seconds": "how long a search brings the index up to date before it answers (default 5.0)",
     "limits.context_tokens": "what an agent is told when its session begins, in tokens (default 1500)",
+    "search.language": "what you write in beside English: german, or german, french (default none)",
     "name": "with --here: what other projects call this one",
     "private": "with --here: true: this project's memories are seen nowhere else",
 }
@@ -85,6 +88,7 @@ def values(config: Config, workspace: Path) -> dict[str, str | float | bool]:
         "limits.context_tokens": config.context_tokens,
     }
     own: dict[str, str | bool] = {
+        "search.language": ", ".join(config.languages),
         "name": config.names.get(str(workspace), ""),
         "private": str(workspace) in config.private,
     }
@@ -308,8 +312,8 @@ def _checked(key: str, value: str) -> str | float | bool:
         if value.lower() not in ("true", "false"):
             raise Invalid(f"{key} is true or false; {value!r} is neither.")
         return value.lower() == "true"
-    if key == "limits.context_tokens":
-        return _whole(key, value)
+    if key in ("limits.context_tokens", "search.language"):
+        return _languages(value) if key == "search.language" else _whole(key, value)
     try:
         number = float(value)
     except ValueError:
@@ -318,6 +322,14 @@ def _checked(key: str, value: str) -> str | float | bool:
     if not 0 < number <= top:
         raise Invalid(f"{key} is a number above 0, at most {top:g}; {value!r} is not.")
     return number
+
+
+def _languages(value: str) -> str:
+    names = languages_in(value.lower())
+    for name in names:
+        if name not in LANGUAGES:
+            raise Invalid(f"{name!r} is no language that search knows.{meant(name, LANGUAGES, 'languages')}")
+    return ", ".join(names)
 
 
 def _whole(key: str, value: str) -> int:

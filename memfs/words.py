@@ -1,6 +1,12 @@
-"""English words that a search treats in their own way: those that say nothing, those that change shape. Pure."""
+"""Words that a search treats in their own way: those that say nothing, those that change shape; languages. Pure."""
 
 from __future__ import annotations
+
+LANGUAGES = (
+    "arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "italian", "norwegian",
+    "portuguese", "romanian", "russian", "spanish", "swedish", "tamil", "turkish",
+)  # fmt: skip
+"""Whose endings the index can take off."""
 
 _STOPWORDS = """
 a about after again all also am an and any are as at be because been before being but by can could did do does

@@ -22,7 +22,16 @@ SOURCES = {
 
 LAYERS = (
     ("memfs", "memfs.errors"),
-    ("memfs.values", "memfs.changes", "memfs.words", "memfs.rank", "memfs.pack", "memfs.jsonc", "memfs.toml"),
+    (
+        "memfs.values",
+        "memfs.changes",
+        "memfs.words",
+        "memfs.scripts",
+        "memfs.rank",
+        "memfs.pack",
+        "memfs.jsonc",
+        "memfs.toml",
+    ),
     ("memfs.untyped", "memfs.header"),
     ("memfs.memory",),
     ("memfs.query", "memfs.merging"),
@@ -52,7 +61,8 @@ SIDEWAYS = {("memfs.header", "memfs.untyped")}
 INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.index": (
         ("memfs.index.learned",),
-        ("memfs.index.document", "memfs.index.question", "memfs.index.record"),
+        ("memfs.index.document", "memfs.index.record"),
+        ("memfs.index.question",),
         ("memfs.index.folder",),
         ("memfs.index.asking",),
         ("memfs.index",),

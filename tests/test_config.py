@@ -254,6 +254,11 @@ def test_everything_that_can_be_set_is_read(world: World) -> None:
         "[groups.team]\nmembers = [1]",
         '[groups."../up"]\nmembers = []',
         '[groups."Team"]\nmembers = []',
+        "search = 1",
+        "[search]\nlanguage = 1",
+        "[search]\nlanguage = [1]",
+        '[search]\nlanguage = "germn"',
+        '[search]\nlanguage = ["german", "klingon"]',
     ],
 )
 def test_a_value_that_does_not_fit_leaves_the_default_and_is_told(world: World, text: str) -> None:
@@ -266,6 +271,22 @@ def test_a_value_that_does_not_fit_leaves_the_default_and_is_told(world: World, 
     assert (config.regex_seconds, config.search_refresh_seconds) == (1.0, 5.0)
     assert config.workspace_modes == {}
     assert set(config.groups) <= {"team"}
+
+
+@pytest.mark.parametrize(
+    ("said", "languages"),
+    [
+        ('"german"', ("german",)),
+        ('"German, french"', ("french", "german")),
+        ('["german", "english", "german"]', ("german",)),
+        ('["klingon", "russian"]', ("russian",)),
+        ('""', ()),
+        ("[]", ()),
+    ],
+)
+def test_languages_are_one_or_several(world: World, said: str, languages: tuple[str, ...]) -> None:
+    """English is always one of them; a wrong one does not take the others away."""
+    assert world.config(f"[search]\nlanguage = {said}\n").languages == languages
 
 
 def test_a_wrong_value_does_not_hide_the_right_ones(world: World) -> None:
@@ -414,6 +435,7 @@ def test_every_setting_can_be_set_and_read_back(world: World, key: str) -> None:
         "private": "true",
         "name": "shop",
         "limits.context_tokens": "500",
+        "search.language": "french, german",
     }.get(key, "0.25")
 
     set_value(world.config(), key, value, world.folder() if key in ONLY_OWN_KEYS else None)
@@ -588,6 +610,9 @@ def test_a_newer_format_is_no_last_good_meaning(world: World) -> None:
     ("text", "said"),
     [
         ("mod = 1", "did you mean mode?"),
+        ('[search]\nlanguages = "german"', "did you mean language?"),
+        ('[search]\nlanguage = "germn"', "did you mean german?"),
+        ('[search]\nlanguage = "klingon"', "the languages are arabic, danish,"),
         ('[workspaces."/x"]\nprivat = true', "did you mean private?"),
         ('[groups.a]\nmember = ["/x"]', "did you mean members?"),
     ],

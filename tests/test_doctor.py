@@ -393,3 +393,24 @@ def test_a_temporary_file_of_a_dead_writer_is_swept(world: World) -> None:
     assert memfs(world, "doctor").code == 0
     assert not stale.exists()
     assert memfs(world, "search", "half").out.startswith("Nothing found.")
+
+
+def test_important_memories_without_cues_are_listed_when_asked_for(world: World, hybrid: Workspace) -> None:
+    """The most important first, of every store of one's own, as mere advice; those with cues are not named."""
+    put(near(world), "has.md", "---\nimportance: 10\ncues: [where do ids come from]\n---\nUse ULIDs.\n")
+    put(near(world), "eight.md", "---\nid: eight\nimportance: 8\n---\nDeploy before noon.\n")
+    put(near(world), "seven.md", "---\nimportance: 7\n---\nTabs.\n")
+    put(far(world), "ten.md", "---\nid: ten\nimportance: 10\n---\nNever \x1b[31mforce-push.\n")
+
+    found = [finding for finding in doctor.examine(hybrid, cues=True).findings if finding.kind == "cues"]
+    shown, strict = memfs(world, "doctor", "--cues"), memfs(world, "doctor", "--cues", "--strict")
+    listed = memfs(world, "doctor", "--cues", "--json").json["findings"]
+
+    assert [finding.paths for finding in found] == [(far(world) / "ten.md",), (near(world) / "eight.md",)]
+    assert (shown.code, strict.code, memfs(world, "doctor", "--strict").code) == (0, 9, 0)
+    assert "memfs update ten --cue" in shown.out
+    assert "\x1b[31m" not in shown.out
+    assert [finding["kind"] for finding in listed] == ["cues", "cues"]
+    assert memfs(world, "update", "eight", "--cue", "when may I release", "--cue", "which day").code == 0
+    assert "eight.md" not in memfs(world, "doctor", "--cues").out
+    assert "asked as: when may I release · which day" in memfs(world, "get", "eight").out

@@ -289,7 +289,8 @@ def test_cues_and_summaries_are_searched_and_not_shown(world: World) -> None:
 
     assert found(here, "secrets live") == ["a.md"]
     assert found(here, "vaults") == ["a.md"]
-    assert "secrets live" not in here.search("secrets live").hits[0].snippet.text
+    [hit] = here.search("secrets live").hits
+    assert hit.snippet.text == hit.entry.memory.title == "Use Vault for credentials."
 
 
 def test_scores_are_shares_of_what_the_question_allows(world: World) -> None:
@@ -301,6 +302,59 @@ def test_scores_are_shares_of_what_the_question_allows(world: World) -> None:
     assert hits[0].entry.memory.id == "n0007"
     assert all(0 < hit.score <= 1 and hit.score == hit.text * hit.weight for hit in hits)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+
+
+@pytest.fixture
+def phrased(world: World) -> Workspace:
+    """A workspace of which no note says what was asked first."""
+    folder = world.folder()
+    put(folder, "orm.md", "---\ntags: [db]\n---\nThis project uses MySQL with Drizzle ORM.\n")
+    put(folder, "port.md", "---\ntags: [ops]\n---\nThe ORM of the old setup was Prisma, on port 5432.\n")
+    put(folder, "db.md", "The database of the tests is made anew by each run.\n")
+    return world.open()
+
+
+PHRASED = [
+    ("database setup", (), {"db.md", "port.md"}),
+    ("database setup", ("which ORM is used",), {"orm.md", "db.md", "port.md"}),
+    ("setup tag:db", ("ORM",), {"orm.md"}),
+    ("tag:db", ("ORM",), {"orm.md"}),
+    ("persistence -prisma", ("ORM", "database"), {"orm.md", "db.md"}),
+    ('"no such phrase"', ("drizzle",), {"orm.md"}),
+    ("persistence", ('"drizzle orm"', '"orm drizzle"'), {"orm.md"}),
+    ("persistence", ("", "!?"), set()),
+]
+
+
+@pytest.mark.parametrize(("question", "also", "expected"), PHRASED)
+def test_what_answers_any_phrasing_is_found(
+    phrased: Workspace, question: str, also: tuple[str, ...], expected: set[str]
+) -> None:
+    """A question in several phrasings finds what each of them does, within the filters of the first."""
+    assert {hit.entry.memory.path for hit in phrased.search(question, also=also).hits} == expected
+
+
+def test_phrasings_make_one_ranking_of_bounded_scores(phrased: Workspace) -> None:
+    """The first phrasing counts most, scores stay shares, a snippet marks the words of all, and a pattern holds."""
+    alike = phrased.search("port 5432", also=["drizzle mysql"])
+    other = phrased.search("drizzle mysql", also=["port 5432"])
+    patterned = phrased.search("setup", also=["drizzle"], regex="MySQL")
+
+    assert [hit.entry.memory.path for hit in alike.hits] == ["port.md", "orm.md"]
+    assert [hit.entry.memory.path for hit in other.hits] == ["orm.md", "port.md"]
+    assert all(0 < hit.score <= 1 for hit in (*alike.hits, *other.hits))
+    marked = [hit.snippet.text[start:end] for hit in alike.hits for start, end in hit.snippet.marks]
+    assert marked == ["port", "5432", "MySQL", "Drizzle"]
+    assert [hit.entry.memory.path for hit in patterned.hits] == ["orm.md"]
+
+
+def test_a_pasted_phrasing_is_loosened_by_itself(phrased: Workspace) -> None:
+    """Quotes of an error message that stand nowhere hide neither its words nor another phrasing."""
+    pasted = 'error: the "drizzle mysql" call failed on port 5432 again'
+
+    for found_by in (phrased.search(pasted, also=["tests"]), phrased.search("tests", also=[pasted])):
+        assert {hit.entry.memory.path for hit in found_by.hits} == {"orm.md", "port.md", "db.md"}
+        assert any("without the quotes" in note for note in found_by.notes)
 
 
 def test_weights_order_equal_texts_by_scope(world: World) -> None:

@@ -121,6 +121,10 @@ VERBS: dict[str, tuple[tuple[tuple[str, ...], ...], Callable[[Workspace], Json]]
     "get by path": ((("get", "sub/b.md"),), lambda here: render.entry_json(here.get("sub/b.md"), body=True)),
     "get a bad one": ((("get", "bad.md"),), lambda here: render.entry_json(here.get("bad.md"), body=True)),
     "search": ((("search", "zebra"),), lambda here: render.results_json(here.search("zebra"))),
+    "search in other words": (
+        (("search", "zebra", "--also", "ids", "--also=-x"),),
+        lambda here: render.results_json(here.search("zebra", also=["ids", "-x"])),
+    ),
     "search with filters": (
         (("search", "zebra", "--tag", "ids", "-n", "1", "--regex", "z.b"),),
         lambda here: render.results_json(here.search("zebra", filters=Filters(tags=("ids",)), limit=1, regex="z.b")),

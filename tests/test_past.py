@@ -168,7 +168,7 @@ def test_a_hit_says_where_it_lay_and_when(world: World, git: Git) -> None:
     """For programs and for people."""
     name, where = git("rev-parse", "HEAD~1"), git.folder / ".memory/sub/b.md"
 
-    found = as_json(world, "search", "care", "--at", "2024-06-01", folder=git.folder)
+    found = as_json(world, "search", "nothing", "--also", "care", "--at", "2024-06-01", folder=git.folder)
     shown = memfs(world, "search", "care", "--at", "2024-06-01", folder=git.folder).out
     whole = memfs(world, "get", "beta", "--at", "v1~0", folder=git.folder)
 

@@ -116,6 +116,28 @@ def test_a_question_asks_when_it_has_words_or_phrases() -> None:
     assert not parse("").asks
 
 
+def test_other_phrasings_bring_words_and_the_first_one_filters() -> None:
+    """What the first filters by and excludes holds for all; what others say of that is left out, and told."""
+    query = parse("tag:db setup -mysql", also=["which ORM", '"data layer" tag:infra -drizzle'])
+
+    assert [each.words for each in query.phrasings] == [("setup",), ("which", "orm"), ()]
+    assert query.phrasings[2].phrases == (("data", "layer"),)
+    assert {each.filters.tags for each in query.phrasings} == {("db",)}
+    assert {each.excluded for each in query.phrasings} == {(("mysql",),)}
+    assert query.notes == ("Filters and exclusions count in the first phrasing only.",)
+    assert parse("setup", also=["which ORM"]).notes == ()
+
+
+def test_phrasings_are_few_and_each_is_cut() -> None:
+    """Four at most, each as long as a question may be; those that say nothing do not count."""
+    query = parse("tag:db", also=["", "a" * 2_000, "b", "c", "d"])
+
+    assert [each.text[:1] for each in query.phrasings] == ["a", "b"]
+    assert len(query.phrasings[0].text) == MAX_CHARACTERS
+    assert query.asks
+    assert [note.split()[0] for note in query.notes] == ["The", "Only"]
+
+
 # ---- filters
 
 

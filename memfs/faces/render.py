@@ -338,6 +338,8 @@ def get_lines(entry: Entry, now: datetime) -> Iterator[Line]:
     """Yield a whole memory: what it is, where it lies, its text."""
     yield from entry_lines(entry, now)
     yield [(f"{inert(str(entry.path))}{f' {_place(entry.at)}' if entry.at else ''}", DIM)]
+    if entry.memory.cues:
+        yield [(f"asked as: {inert_line(' · '.join(entry.memory.cues))}", DIM)]
     for problem in entry.memory.problems:
         yield [(f"line {problem.line}: {problem.reason}", WARN)]
     yield []

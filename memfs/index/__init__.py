@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,7 @@ from memfs.index.folder import IndexFolder
 from memfs.index.learned import EMPTY
 from memfs.index.learned import Learned as Learned
 from memfs.index.learned import Table as Table
+from memfs.index.question import Recipe as Recipe
 from memfs.index.record import MANY
 from memfs.index.record import MOST
 from memfs.index.record import Change as Change
@@ -72,10 +74,10 @@ class Refreshed(NamedTuple):
 
 
 class Index(Asking):
-    """The index below the cache folder *cache*."""
+    """The index below the cache folder *cache*, of memories in *languages* beside English."""
 
-    def __init__(self, cache: Path) -> None:
-        super().__init__(IndexFolder(cache))
+    def __init__(self, cache: Path, languages: Sequence[str] = ()) -> None:
+        super().__init__(IndexFolder(cache, languages))
         self._record = Record(cache)
 
     @property
@@ -324,12 +326,12 @@ class Index(Asking):
     def _document(self, store: Store, memory: Memory, file: File) -> tuple[Document, Memory]:
         """Return the document for *memory*, which *file* says, and what it is of: not all can be indexed."""
         learned = self.learned(store).find(file.path)
-        about = (file.stamp, file.digest, learned and learned.of(file.raw))
+        make = partial(document, self._folder.analyzers, store.key, learned=learned and learned.of(file.raw))
         try:
-            return Document.from_dict(document(store.key, memory, *about), self._schema), memory
+            return Document.from_dict(make(memory, file.stamp, file.digest), self._schema), memory
         except (ValueError, OverflowError):
             memory = unreadable(file.path, "it holds something that cannot be indexed")
-            return Document.from_dict(document(store.key, memory, *about), self._schema), memory
+            return Document.from_dict(make(memory, file.stamp, file.digest), self._schema), memory
 
     # ---- what git says
 

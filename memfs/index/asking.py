@@ -13,8 +13,10 @@ from tantivy import Occur
 from tantivy import Query as Clause
 
 from memfs import rank
+from memfs import scripts
 from memfs.index.folder import IndexFolder
 from memfs.index.question import Questions
+from memfs.index.question import Recipe
 from memfs.index.question import literal
 from memfs.query import Query
 from memfs.rank import Within
@@ -40,7 +42,16 @@ class Asking:
     def __init__(self, folder: IndexFolder) -> None:
         self._folder = folder
         self._schema = folder.schema
-        self._questions = Questions(folder.schema, folder.stems, folder.grams)
+        self._questions = Questions(folder.schema, folder.analyzers)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What questions are made of, in this process."""
+        return self._questions.recipe
+
+    @recipe.setter
+    def recipe(self, recipe: Recipe) -> None:
+        self._questions.recipe = recipe
 
     def search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
         """Return the best *limit* memories for *query* in *places*.
@@ -55,20 +66,15 @@ class Asking:
 
     def _search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
         searcher = self._folder.open().searcher()
-        asked = self._questions.ask(searcher, query)
-        if not asked.gate and not asked.musts:
-            return []
-        # what must stand there word for word decides alone; else a word has to match, or one much like it
-        required = asked.musts or [(Occur.Must, Clause.boolean_query(asked.gate))]
-        scoring = [*asked.clauses, *(asked.gate if asked.musts else [])]
+        asked, best = self._questions.ask(searcher, query)
         found: list[rank.Found] = []
-        for weight, alike in rank.weight_classes(places).items():
-            clauses = [*required, *self._questions.filters(alike, query, now), *scoring]
+        for weight, alike in rank.weight_classes(places).items() if asked else ():
+            clauses = [*asked, *self._questions.filters(alike, query, now)]
             hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
             created = searcher.fast_field_values("created", [address for _, address in hits])
             for (score, address), when in zip(hits, created, strict=True):
                 document = searcher.doc(address)
-                text = rank.bounded(float(score), asked.best)
+                text = rank.bounded(float(score), best)
                 store, path = str(document["store"][0]), str(document["path"][0])
                 found.append(rank.Found(store, path, text, weight, int(when or 0)))
         return rank.order(found, limit)
@@ -184,15 +190,34 @@ class Asking:
 
 
 def _snippet(generator: tantivy.SnippetGenerator, body: str) -> Snippet:
+    text = scripts.spread(body)
     document = Document()
-    document.add_text("all", body)
+    document.add_text("all", text)
     snippet = generator.snippet_from_doc(document)
     fragment = snippet.fragment()
     if not fragment:
         start = " ".join(body[: 2 * SNIPPET_CHARACTERS].split())
         return Snippet(start if len(start) <= SNIPPET_CHARACTERS else start[: SNIPPET_CHARACTERS - 1].rstrip() + "…")
-    raw = fragment.encode()
-    place = snippet.fragment_range()
-    tail = _WORD_END.match(body.encode()[place.end : place.end + 80].decode("utf-8", "ignore"))
+    raw, place = fragment.encode(), len(text.encode()[: snippet.fragment_range().start].decode())
     marks = tuple((len(raw[: mark.start].decode()), len(raw[: mark.end].decode())) for mark in snippet.highlighted())
-    return Snippet(fragment + (tail[0] if tail else ""), marks)
+    if text != body:
+        return _gathered(body, place, len(fragment), marks)
+    return Snippet(fragment + _word_end(body, place + len(fragment)), marks)
+
+
+def _gathered(body: str, start: int, length: int, marks: Sequence[tuple[int, int]]) -> Snippet:
+    """Return the piece of *body* whose `spread` is *length* characters from *start* on, with its *marks* joined."""
+    origins = scripts.origins(body)
+    first, last = origins[start], origins[start + length - 1]
+    joined: list[tuple[int, int]] = []
+    for mark in marks:
+        begin, end = origins[start + mark[0]] - first, origins[start + mark[1] - 1] + 1 - first
+        if joined and begin <= joined[-1][1]:
+            begin, end = joined[-1][0], max(end, joined.pop()[1])
+        joined.append((begin, end))
+    return Snippet(body[first : last + 1] + _word_end(body, last + 1), tuple(joined))
+
+
+def _word_end(body: str, place: int) -> str:
+    found = _WORD_END.match(body, place, place + 80)
+    return found[0] if found else ""

@@ -6,21 +6,28 @@ import re
 import time
 import unicodedata
 import zlib
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import tantivy
 
+from memfs import scripts
 from memfs.changes import Stamp
 from memfs.index.learned import Learned
 from memfs.memory import Memory
 from memfs.memory import derived_id
 from memfs.query import to_milliseconds
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised whenever documents come to mean something else; each version has a folder of its own."""
 
 MOST_VALUES, LONGEST_VALUE = 64, 300
 """Of a list that a memory has, and characters of each: no file makes a question slow for others."""
 
+_WITHOUT_STOPWORDS = ("Arabic", "Greek", "Romanian", "Tamil", "Turkish")
+"""Languages for which Tantivy has no such list."""
 _CAMEL = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HUMP = re.compile(r"[A-Z](?:(?<=[a-z0-9].)|(?<=[A-Z].)(?=[a-z]))")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -28,13 +35,50 @@ _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _ALNUM = re.compile(r"[A-Za-z0-9]+")
 
 
-def analyzers() -> tuple[tantivy.TextAnalyzer, tantivy.TextAnalyzer]:
-    """Return how words and their three-letter pieces are made; an opened index forgets them."""
-    simple = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    folded = simple.filter(tantivy.Filter.remove_long(64)).filter(tantivy.Filter.lowercase())
-    stems = folded.filter(tantivy.Filter.ascii_fold()).filter(tantivy.Filter.stemmer("English")).build()
-    grams = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.ngram(3, 3)).filter(tantivy.Filter.lowercase()).build()
-    return stems, grams
+class Analyzers(NamedTuple):
+    """How words are made; an opened index forgets them.
+
+    Attributes:
+        stems: As they are indexed.
+        plain: As they are written, but for case and accents.
+        grams: Their three-letter pieces.
+        languages: For each language beside English the stems that are indexed, too; none of a word that says nothing.
+    """
+
+    stems: tantivy.TextAnalyzer
+    plain: tantivy.TextAnalyzer
+    grams: tantivy.TextAnalyzer
+    languages: tuple[tantivy.TextAnalyzer, ...] = ()
+
+
+def analyzers(languages: Sequence[str] = ()) -> Analyzers:
+    """Return how words are made by who writes in *languages* beside English."""
+    simple, grams = tantivy.Tokenizer.simple(), tantivy.Tokenizer.ngram(3, 3)
+    lower, fold = tantivy.Filter.lowercase(), tantivy.Filter.ascii_fold()
+    short = tantivy.Filter.remove_long(64)
+    return Analyzers(
+        _analyzer(simple, short, lower, fold, tantivy.Filter.stemmer("English")),
+        _analyzer(simple, short, lower, fold),
+        _analyzer(grams, lower, fold),
+        tuple(_analyzer(simple, short, lower, *_of_language(name.capitalize())) for name in languages),
+    )
+
+
+def _of_language(name: str) -> Iterator[tantivy.Filter]:
+    """Yield what takes the words of a language that say nothing away, and off the others their endings.
+
+    Once more without accents, so that who types none finds those who do.
+    """
+    if name not in _WITHOUT_STOPWORDS:
+        yield tantivy.Filter.stopword(name)
+    yield from (tantivy.Filter.stemmer(name), tantivy.Filter.ascii_fold(), tantivy.Filter.stemmer(name))
+
+
+def _analyzer(tokenizer: tantivy.Tokenizer, *filters: tantivy.Filter) -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tokenizer)
+    for each in filters:
+        builder = builder.filter(each)
+    return builder.build()
 
 
 def schema() -> tantivy.Schema:
@@ -55,7 +99,7 @@ def schema() -> tantivy.Schema:
 
 
 def document(
-    store_key: str, memory: Memory, stamp: Stamp, digest: str, learned: Learned | None = None
+    analyzers: Analyzers, store_key: str, memory: Memory, stamp: Stamp, digest: str, *, learned: Learned | None = None
 ) -> dict[str, object]:
     """Return the fields for *memory* in the store *store_key*, whose file had *stamp* and *digest* when it was read.
 
@@ -70,14 +114,14 @@ def document(
     if memory.updated:
         updated = to_milliseconds(memory.updated)
     key = f"{store_key}:{memory.path}"
-    text = unicodedata.normalize("NFC", _text(memory, created))
+    text = unicodedata.normalize("NFKC", _text(memory, created))
     about = [
         place.partition("#")[0].removeprefix("./").rstrip("/")[:LONGEST_VALUE] for place in memory.about[:MOST_VALUES]
     ]
     document: dict[str, object] = {
-        "all": f"{text}\n{_parts(text)}",
-        "title": memory.title,
-        "ng": text,
+        "all": "\n".join((scripts.spread(text), scripts.singles(text), _parts(text), *_stems(text, analyzers))),
+        "title": [memory.title, *_spellings(memory.title)],
+        "ng": scripts.without(text),
         "store": store_key,
         "path": memory.path,
         "key": key,
@@ -122,6 +166,24 @@ def _to_the_millisecond(memory: Memory, created: int) -> int:
         if number // 1000 == created // 1000:
             return number
     return created
+
+
+def _stems(text: str, analyzers: Analyzers) -> Iterable[str]:
+    """Return what words of *text* are without their endings in languages beside English, each once."""
+    if not analyzers.languages:
+        return ()
+    text = scripts.without(text)
+    stems = dict.fromkeys(stem for each in analyzers.languages for stem in each.analyze(text))
+    as_written = set(analyzers.plain.analyze(text))  # what the index has anyway
+    return [stem for stem in stems if stem not in as_written]
+
+
+def _spellings(title: str) -> list[str]:
+    """Return what else a *title* is found by: one that is not ASCII is shown as it is written."""
+    if title.isascii():
+        return []
+    title = unicodedata.normalize("NFKC", title)
+    return [scripts.spread(title), scripts.singles(title)]
 
 
 def _text(memory: Memory, created: int) -> str:

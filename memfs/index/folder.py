@@ -10,6 +10,7 @@ import os
 import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -28,7 +29,7 @@ from memfs.seen import CONTENTS
 from memfs.seen import Seen
 
 NAME = f"index-{SCHEMA_VERSION}-tantivy-0.27"
-"""Another schema or another Tantivy finds another folder: two versions side by side do not fight."""
+"""Another schema, another Tantivy or other languages find another folder: two versions side by side do not fight."""
 LARGE = 500
 """Files from which on an update is worth the larger heap."""
 SMALL_HEAP, LARGE_HEAP = 15_000_000, 60_000_000
@@ -47,7 +48,7 @@ class IndexBroken(Exception):
 
 
 class IndexFolder:
-    """The index below the cache folder *cache*.
+    """The index below the cache folder *cache*, of memories in *languages* beside English.
 
     Attributes:
         path: The folder.
@@ -58,15 +59,15 @@ class IndexFolder:
         unsaved: The same, for an index in memory.
     """
 
-    def __init__(self, cache: Path) -> None:
-        self.path = cache / NAME
+    def __init__(self, cache: Path, languages: Sequence[str] = ()) -> None:
+        self.path = cache / "-".join((NAME, *languages))
         self.note = ""
         self.generation = 0
         self.seen = Seen(self.path)
         self.learned = Tables(self.path)
         self.unsaved: dict[str, Snapshot] = {}
         self.schema = schema()
-        self.stems, self.grams = analyzers()
+        self.analyzers = analyzers(languages)
         self._tantivy: tantivy.Index | None = None
         self._contents = _NOTHING
         self._holds_lock = False
@@ -120,8 +121,8 @@ class IndexFolder:
             self.open()
 
     def _register(self, index: tantivy.Index) -> None:
-        index.register_tokenizer("memfs_stem", self.stems)
-        index.register_tokenizer("memfs_ng", self.grams)
+        index.register_tokenizer("memfs_stem", self.analyzers.stems)
+        index.register_tokenizer("memfs_ng", self.analyzers.grams)
 
     def set_aside(self) -> None:
         """Throw the index folder away and begin an empty one."""

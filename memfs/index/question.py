@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import tantivy
 from tantivy import FieldType
@@ -13,22 +15,55 @@ from tantivy import Occur
 from tantivy import Query as Clause
 
 from memfs import rank
+from memfs.index.document import Analyzers
 from memfs.query import Bounds
 from memfs.query import Filters
 from memfs.query import Query
 from memfs.query import to_milliseconds
 from memfs.rank import Within
+from memfs.scripts import is_unspaced
+from memfs.scripts import spread
 from memfs.words import IRREGULAR
 from memfs.words import STOPWORDS
 
-TITLE_WEIGHT, IRREGULAR_WEIGHT, GRAM_WEIGHT, COMPOUND_WEIGHT = 0.5, 0.8, 0.1, 0.5
-"""Relative to 1 for a word in the text; measured, see `.memory/search-recipe.md`."""
 GRAM_WORD, GRAM_LENGTH = 4, 3
 """Letters from which on a word also finds words that begin with it; and those of a script without spaces, pieces."""
 LONG_WORD, LONG_SHARE = 7, 0.6
 """Letters from which on an unknown word is found by so many of its pieces: endings with a typo have no stem."""
+OTHERS = 0.5
+"""What each phrasing of a question counts but for the first: a misleading one takes less away than a good one gives."""
+PAIRS = 3
+"""Of so many pairs of a run of Chinese, Japanese or Korean, which is often several words, one has to match."""
 TYPO_WORD = 5
 """Letters from which on a word that no memory has also finds those one typing error away."""
+
+
+class Recipe(NamedTuple):
+    """What a question is made of, beside its words; measured, see `.memory/search-recipe.md`.
+
+    Weights are relative to 1 for a word in the text; 0 leaves a part out, so that it can be measured what it brings.
+
+    Attributes:
+        title: Weight of a word in the title, once more.
+        irregular: Weight of the other forms of an irregular word, and of stems in other languages than English.
+        grams: Weight of the three-letter pieces of a word that no memory has.
+        compounds: Weight of words side by side that were typed as one.
+        prefixes: Whether words are found that begin with one of the question's.
+        typos: Whether words are found that are one typing error away from one that no memory has.
+        stopwords: Whether words that say nothing are left out.
+    """
+
+    title: float = 0.5
+    irregular: float = 0.8
+    grams: float = 0.1
+    compounds: float = 0.5
+    prefixes: bool = True
+    typos: bool = True
+    stopwords: bool = True
+
+
+Clauses = list[tuple[Occur, Clause]]
+"""Of a boolean query."""
 
 
 class Asked:
@@ -36,67 +71,108 @@ class Asked:
 
     Attributes:
         gate: Of these a hit matches one at least; each adds to its score.
-        clauses: What adds to a score and finds nothing by itself.
+        extras: What adds to a score and finds nothing by itself.
         musts: Of these a hit matches every one.
     """
 
-    def __init__(self) -> None:
-        self.gate: list[tuple[Occur, Clause]] = []
-        self.clauses: list[tuple[Occur, Clause]] = []
-        self.musts: list[tuple[Occur, Clause]] = []
+    def __init__(self, searcher: tantivy.Searcher, schema: tantivy.Schema) -> None:
+        self.gate: Clauses = []
+        self.extras: Clauses = []
+        self.musts: Clauses = []
         self.best = 0.0
+        self._searcher = searcher
+        self._schema = schema
+
+    def term(self, field_name: str, value: str, boost: float, *, counts: bool = True) -> Clause:
+        """Return the clause for one term, whose best score *counts* for the question's or not."""
+        if counts:
+            weight = rank.idf(self._searcher.doc_freq(field_name, value), self._searcher.num_docs)
+            self.best += boost * weight * (rank.K1 + 1)
+        return Clause.boost_query(Clause.term_query(self._schema, field_name, value, "freq"), boost)
+
+    def is_unknown(self, stems: Iterable[str]) -> bool:
+        """Return whether no memory has any of *stems*."""
+        return not any(self._searcher.doc_freq("all", stem) for stem in stems)
+
+    @property
+    def clauses(self) -> Clauses:
+        """What must stand there word for word decides alone; else a word has to match, or one much like it."""
+        if self.musts:
+            return [*self.musts, *self.extras, *self.gate]
+        return [(Occur.Must, Clause.boolean_query(self.gate)), *self.extras]
 
 
 class Questions:
-    """Builds clauses for one schema and its analyzers."""
+    """Builds clauses for one schema and its analyzers, by the `recipe`."""
 
-    def __init__(self, schema: tantivy.Schema, stems: tantivy.TextAnalyzer, grams: tantivy.TextAnalyzer) -> None:
+    def __init__(self, schema: tantivy.Schema, analyzers: Analyzers) -> None:
         self._schema = schema
-        self._stems = stems
-        self._grams = grams
+        self._stems, self._plain, self._grams, self._languages = analyzers
+        self.recipe = Recipe()
 
-    def ask(self, searcher: tantivy.Searcher, query: Query) -> Asked:
-        """Return the clauses for the words and phrases of *query*, never parsed by Tantivy."""
-        asked = Asked()
-        documents = searcher.num_docs
+    def ask(self, searcher: tantivy.Searcher, query: Query) -> tuple[Clauses, float]:
+        """Return the clauses for all phrasings of *query*, and the best score that they allow; none: nothing is asked.
 
-        def term(field_name: str, value: str, boost: float, *, counts: bool = True) -> Clause:
-            if counts:
-                weight = rank.idf(searcher.doc_freq(field_name, value), documents)
-                asked.best += boost * weight * (rank.K1 + 1)
-            return Clause.boost_query(Clause.term_query(self._schema, field_name, value, "freq"), boost)
+        Each of several phrasings counts by the share of its own best score, so that a long one weighs no more.
+        """
+        asked = [each for each in (self._asked(searcher, phrasing) for phrasing in query.phrasings) if each.best]
+        if len(asked) <= 1:
+            return (asked[0].clauses, asked[0].best) if asked else ([], 0.0)
+        weights = [1.0, *[OTHERS] * (len(asked) - 1)]
+        shares = [
+            (Occur.Should, Clause.boost_query(Clause.boolean_query(each.clauses), weight / each.best))
+            for each, weight in zip(asked, weights, strict=True)
+        ]
+        return [(Occur.Must, Clause.boolean_query(shares))], sum(weights)
 
-        for word in [word for word in query.words if word not in STOPWORDS] or query.words:
-            forms = self._forms(word)
-            for stem, weight in forms:
-                counts = weight == 1.0
-                asked.gate.append((Occur.Should, term("all", stem, weight, counts=counts)))
-                asked.gate.append((Occur.Should, term("title", stem, weight * TITLE_WEIGHT, counts=counts)))
-            unknown = not any(searcher.doc_freq("all", stem) for stem, _ in forms)
-            asked.gate += [(Occur.Should, clause) for clause in self._nearly(word, unknown=unknown)]
-            if unknown and len(word) >= (GRAM_WORD if word.isascii() else GRAM_LENGTH):
-                pieces = dict.fromkeys(self._grams.analyze(word))
-                grams = [(Occur.Should, term("ng", piece, GRAM_WEIGHT)) for piece in pieces]
-                is_long = word.isascii() and len(word) >= LONG_WORD
-                least = math.ceil(len(grams) * LONG_SHARE) if is_long else max(1, len(grams) // 2)
-                finds = asked.gate if is_long or not word.isascii() else asked.clauses
-                finds.append((Occur.Should, Clause.boolean_query(grams, least)))
+    def _asked(self, searcher: tantivy.Searcher, query: Query) -> Asked:
+        """Return the words and phrases of one phrasing as clauses, never parsed by Tantivy."""
+        asked = Asked(searcher, self._schema)
+        for word in self._words(query):
+            add = self._add_run if is_unspaced(word) else self._add_word
+            add(asked, word)
         for compound in query.compounds:
-            phrase = Clause.boost_query(self._phrase(compound), COMPOUND_WEIGHT)
+            phrase = Clause.boost_query(self._phrase(compound), self.recipe.compounds)
             asked.gate.append((Occur.Should, phrase))
         for phrase_words in query.phrases:
             for word in phrase_words:
-                for stem in self._stems.analyze(word):
-                    term("all", stem, 1.0)
+                for stem in self._analyzed(word):
+                    asked.term("all", stem, 1.0)
             asked.musts.append((Occur.Must, self._phrase(phrase_words)))
         return asked
+
+    def _add_word(self, asked: Asked, word: str) -> None:
+        """Add *word* to what is *asked*: its forms, and what is nearly like it."""
+        forms = self._forms(word)
+        for stem, weight in forms:
+            counts = weight == 1.0
+            asked.gate.append((Occur.Should, asked.term("all", stem, weight, counts=counts)))
+            asked.gate.append((Occur.Should, asked.term("title", stem, weight * self.recipe.title, counts=counts)))
+        unknown = asked.is_unknown(stem for stem, _ in forms)
+        asked.gate += [(Occur.Should, clause) for clause in self._nearly(word, unknown=unknown)]
+        pieces = self._pieces(word) if unknown else ()
+        if pieces:
+            grams = [(Occur.Should, asked.term("ng", piece, self.recipe.grams)) for piece in pieces]
+            is_long = _has_capitals(word) and len(word) >= LONG_WORD
+            least = math.ceil(len(grams) * LONG_SHARE) if is_long else max(1, len(grams) // 2)
+            finds = asked.gate if is_long or not _has_capitals(word) else asked.extras
+            finds.append((Occur.Should, Clause.boolean_query(grams, least)))
+
+    def _add_run(self, asked: Asked, run: str) -> None:
+        """Add a *run* of Chinese, Japanese or Korean, which may be several words, to what is *asked*: its pairs."""
+        pairs = [pair for pair, _ in self._forms(run)]
+        for name, weight in (("all", 1.0), ("title", self.recipe.title)):
+            clauses = [(Occur.Should, asked.term(name, pair, weight)) for pair in pairs]
+            asked.gate.append((Occur.Should, Clause.boolean_query(clauses, max(1, len(pairs) // PAIRS))))
 
     def _nearly(self, word: str, *, unknown: bool) -> Iterator[Clause]:
         """Yield what finds, and does not score, words that begin with *word* or, if it is *unknown*, are like it."""
         if len(word) < GRAM_WORD:
             return
-        spelled = dict.fromkeys([*self._stems.analyze(word)[:1], word])
-        distances = [(0, True), *([(1, False)] if unknown and len(word) >= TYPO_WORD else [])]
+        spelled = dict.fromkeys([*self._analyzed(word)[:1], *self._plain.analyze(word)[:1]])
+        distances = [(0, True)] if self.recipe.prefixes else []
+        if self.recipe.typos and unknown and len(word) >= TYPO_WORD:
+            distances.append((1, False))
         for distance, prefix in distances:
             for text in spelled if distance else list(spelled)[:1]:
                 near = Clause.fuzzy_term_query(
@@ -119,7 +195,7 @@ class Questions:
         """Yield clauses that count the words of *query*: 1 for what one memory has, less if more do; *twice* double."""
         documents = searcher.num_docs
         unit = rank.idf(1, documents)
-        for word in (word for word in query.words if word not in STOPWORDS):
+        for word in filter(self._tells, query.words):
             factor = (2 if word in twice else 1) / unit
             forms = [
                 Clause.const_score_query(
@@ -128,7 +204,9 @@ class Questions:
                 )
                 for stem, weight in self._forms(word)
             ]
-            if forms:
+            if is_unspaced(word):  # two pairs that overlap say as much as a word
+                yield from ((Occur.Should, Clause.boost_query(pair, 0.5)) for pair in forms)
+            elif forms:
                 yield Occur.Should, Clause.disjunction_max_query(forms)
 
     def within(self, places: Sequence[Within]) -> Clause:
@@ -167,21 +245,45 @@ class Questions:
         except ValueError:
             return Clause.empty_query()
 
-    def _asked_words(self, query: Query) -> list[str]:
-        words = [word for word in query.words if word not in STOPWORDS] or list(query.words)
-        return words + [word for phrase in query.phrases for word in phrase]
+    def _words(self, query: Query) -> Sequence[str]:
+        """Return the words of *query* that say something; all of them when none does."""
+        telling = [word for word in query.words if self._tells(word)] if self.recipe.stopwords else ()
+        return telling or query.words
+
+    def _tells(self, word: str) -> bool:
+        """Return whether *word* says something, in each language."""
+        return word not in STOPWORDS and all(each.analyze(word) for each in self._languages)
+
+    def _analyzed(self, word: str) -> list[str]:
+        """Return what the index has for *word*: its stem, several where it is split, or a run's pairs and its end."""
+        return self._stems.analyze(spread(word))
 
     def _forms(self, word: str) -> list[tuple[str, float]]:
-        """Return the stems of *word* (several where the index splits it), then of its irregular forms, with weights."""
-        others = [stem for other in IRREGULAR.get(word, ()) for stem in self._stems.analyze(other)]
-        return list((dict.fromkeys(others, IRREGULAR_WEIGHT) | dict.fromkeys(self._stems.analyze(word), 1.0)).items())
+        """Return what the index has for *word* and its other forms in all languages, with weights; of a run, pairs."""
+        if is_unspaced(word):
+            return [(pair, 1.0) for pair in dict.fromkeys(self._analyzed(word)[:-1] or [word])]
+        shapes = list(IRREGULAR.get(word, ())) if self.recipe.irregular else []
+        shapes += (stem for each in self._languages for stem in each.analyze(word))
+        forms = dict.fromkeys((stem for other in shapes for stem in self._analyzed(other)), self.recipe.irregular)
+        return list((forms | dict.fromkeys(self._analyzed(word), 1.0)).items())
+
+    def _pieces(self, word: str) -> Sequence[str]:
+        """Return the three-letter pieces of *word*, each once; none of a short one."""
+        if not self.recipe.grams or len(word) < (GRAM_WORD if _has_capitals(word) else GRAM_LENGTH):
+            return ()
+        return list(dict.fromkeys(self._grams.analyze(word)))
 
     def _phrase(self, words: Sequence[str]) -> Clause:
-        stems = [stem for word in words for stem in self._stems.analyze(word)]
+        stems = [stem for word in words for stem in self._analyzed(word)]
+        ends_in_run = bool(words) and is_unspaced(words[-1])
+        if ends_in_run and len(words[-1]) > 1:
+            stems.pop()  # the run may go on there
         if len(stems) == 1:
             return Clause.term_query(self._schema, "all", stems[0], "freq")
         if not stems:
             return Clause.empty_query()
+        if ends_in_run and len(words[-1]) == 1:
+            return Clause.phrase_prefix_query(self._schema, "all", list(stems))
         return Clause.phrase_query(self._schema, "all", list(stems))
 
     def _conditions(self, filters: Filters) -> Iterator[Clause]:
@@ -206,9 +308,15 @@ class Questions:
             yield self.pattern("place", pattern if "*" in path or "?" in path else f".*{pattern}.*")
 
     def terms(self, query: Query) -> Clause:
-        """Return a clause for all the words of *query*, by which a snippet marks its matches."""
-        stems = dict.fromkeys(stem for word in self._asked_words(query) for stem, _ in self._forms(word))
+        """Return a clause for the words of all phrasings of *query*, by which a snippet marks its matches."""
+        words = [word for each in query.phrasings for phrase in (self._words(each), *each.phrases) for word in phrase]
+        stems = dict.fromkeys(stem for word in words for stem, _ in self._forms(word))
         return Clause.boolean_query([(Occur.Should, Clause.term_query(self._schema, "all", stem)) for stem in stems])
+
+
+def _has_capitals(word: str) -> bool:
+    """Return whether *word* is of a script that has capital letters, and spaces between words."""
+    return word.isascii() or word != word.upper()
 
 
 def literal(text: str) -> str:

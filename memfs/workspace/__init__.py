@@ -123,9 +123,10 @@ class Workspace:
         view = scopes.view(root, config)
         if view.own and view.own[0].scope == "workspace" and view.own[0].is_there():
             projects.note(config, root)
+        index = Index(config.cache, config.languages)
         if seconds is None:
-            return cls(view, config, Index(config.cache))
-        here = cls(view, config._replace(search_refresh_seconds=seconds), Index(config.cache))
+            return cls(view, config, index)
+        here = cls(view, config._replace(search_refresh_seconds=seconds), index)
         here._freshness.once = True
         return here
 
@@ -141,7 +142,8 @@ class Workspace:
             OutOfScope: The user has not switched such questions on.
             Invalid: There is no such project.
         """
-        return Workspace(scopes.across(self.view.workspace, self.config, names), self.config, Index(self.config.cache))
+        index = Index(self.config.cache, self.config.languages)
+        return Workspace(scopes.across(self.view.workspace, self.config, names), self.config, index)
 
     def scopes_of(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the scopes that the projects *names*, by name or path, have in this view.
@@ -239,6 +241,7 @@ class Workspace:
         self,
         text: str,
         *,
+        also: Sequence[str] = (),
         filters: Filters = NO_FILTERS,
         limit: int = 10,
         regex: str = "",
@@ -247,6 +250,7 @@ class Workspace:
 
         Args:
             text: Words, "phrases", -exclusions and filters such as `tag:db`, see `query`.
+            also: The same question in other words, up to three times; one ranking answers all.
             filters: More filters.
             limit: At most so many hits, 1 to 1,000.
             regex: A regular expression that must match in the title or body, given `limits.regex_seconds`.
@@ -257,7 +261,7 @@ class Workspace:
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"A search gives 1 to 1,000 hits; {limit} were asked for.")
-        query = queries.parse(text, filters)
+        query = queries.parse(text, filters, also)
         with self._lock:
             return self._finding.search(query, limit, regex)
 

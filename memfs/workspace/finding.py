@@ -72,13 +72,11 @@ class Finding:
         pattern = Pattern(regex, self.config.regex_seconds)
         places = self._places(stores, query.filters)
         wanted = REGEX_CANDIDATES if regex else limit + SPARE_HITS
-        candidates = self._candidates(places, query, wanted)
-        if not candidates and query.phrases and len(query.words) >= PASTED_WORDS:
-            query = query.loosened()
-            candidates = self._candidates(places, query, wanted)
-            notes += ["Nothing holds the quoted words as they stand; these match without the quotes."] * bool(
-                candidates
-            )
+        loose = self._loosened(places, query)
+        candidates = self._candidates(places, loose, wanted)
+        if loose != query and candidates:
+            notes.append("Nothing holds the quoted words as they stand; these match without the quotes.")
+        query = loose
         chosen = self._chosen(candidates, limit, pattern, query.filters)
         while len(chosen) < limit and len(candidates) == wanted < REGEX_CANDIDATES:  # most were seen already, or gone
             wanted = min(wanted * MORE_HITS, REGEX_CANDIDATES)
@@ -91,6 +89,16 @@ class Finding:
             for (entry, text, weight), snippet in zip(chosen, snippets, strict=True)
         )
         return Results(query.text, self.view.mode, hits, (*notes, *([pattern.note] if pattern.note else [])))
+
+    def _loosened(self, places: Sequence[Within], query: Query) -> Query:
+        """Return *query* with those phrasings loosened that were pasted and find nothing with their quotes."""
+
+        def tried(each: Query) -> Query:
+            is_pasted = each.phrases and len(each.words) >= PASTED_WORDS
+            return each.loosened() if is_pasted and not self._candidates(places, each, 1) else each
+
+        others = tuple(map(tried, query.also))
+        return tried(query._replace(also=()))._replace(also=others)
 
     def _chosen(
         self, candidates: Sequence[Candidate], limit: int, pattern: Pattern, filters: Filters

@@ -47,6 +47,7 @@ def _asked(here: Workspace, when: str | None, options: dict[str, Any]) -> Iterat
 @click.command(cls=Words)
 @click.argument("query", nargs=-1)
 @click.option("-n", "--limit", default=10, show_default=True, metavar="N", help="At most so many hits.")
+@click.option("--also", multiple=True, metavar="TEXT", help="The same in other words; up to three times.")
 @click.option("--regex", default="", metavar="PATTERN", help="Also, this pattern must match (title or text).")
 @click.option("--all", "everywhere", is_flag=True, help="Ask all your projects, once cross_project is true.")
 @click.option("--project", "projects", multiple=True, metavar="NAME", help="Ask only this one; may be repeated.")
@@ -58,6 +59,7 @@ def search_command(
     limit: int,
     regex: str,
     *,
+    also: tuple[str, ...],
     everywhere: bool,
     projects: tuple[str, ...],
     when: str | None,
@@ -70,19 +72,22 @@ def search_command(
     memfs search connection pool exhausted
     memfs search '"connection pool" -mysql tag:infra importance:>=8'
     memfs search 'type:decision created:>2026-01-01'
+    memfs search database setup --also "which ORM do we use"
     memfs search --all how do we page      (in every project: memfs config set cross_project true)
     memfs search --at 2026-01 deploys      (as they were in git at the end of that month)
 
     Any of the words may match; the best match comes first. "Quoted words" must stand side by
     side, -word must not be there. Filters: tag: type: scope: channel: category: path:
     importance: created: updated:, with >= <= > < and a..b. Filters alone list the newest first.
+
+    --also adds what a note might say instead; one ranking answers all, and the filters hold for all.
     """
     from memfs.faces import render
 
     words = " ".join(word.removeprefix(MARK) for word in query)
     here = workspace().across(projects) if everywhere or projects else workspace()
     with _asked(here, when, options) as (asked, now):
-        results = asked.search(words, filters=filters_of(options, here), limit=limit, regex=regex)
+        results = asked.search(words, also=also, filters=filters_of(options, here), limit=limit, regex=regex)
     if as_json:
         tell(render.results_json(results))
     else:

@@ -68,15 +68,17 @@ def init_command(*, merge_driver: bool, as_json: bool) -> None:
 @click.command()
 @click.option("--fix", is_flag=True, help="Mend what can be mended without losing a word.")
 @click.option("--strict", is_flag=True, help="Also fail for doubtful values.")
+@click.option("--cues", is_flag=True, help="Also list important memories that have no cues.")
 @click.option("--yes", is_flag=True, help="With --fix: do not ask before removing a second copy.")
 @common
-def doctor_command(*, fix: bool, strict: bool, yes: bool, as_json: bool) -> None:
+def doctor_command(*, fix: bool, strict: bool, cues: bool, yes: bool, as_json: bool) -> None:
     """Look for what is wrong, and mend it.
 
     Finds files that cannot be read, ids that stand twice, moves that were cut off, and what looks
     like a credential.
 
-    What was saved with --allow-secret is listed too.
+    What was saved with --allow-secret is listed too. With --cues it advises on memories of importance 8
+    and above that nobody finds who forgot their wording.
     """
     from memfs import doctor
     from memfs.faces import render
@@ -87,7 +89,7 @@ def doctor_command(*, fix: bool, strict: bool, yes: bool, as_json: bool) -> None
         return yes or (asked and click.confirm(f"Remove the copy {inert(str(entry.path))}?", err=True))
 
     with progress("looking for secrets") as advance:
-        report = doctor.examine(workspace(), fix=fix, may_remove=may_remove, progress=advance)
+        report = doctor.examine(workspace(), fix=fix, cues=cues, may_remove=may_remove, progress=advance)
     if as_json:
         tell(render.report_json(report))
     else:

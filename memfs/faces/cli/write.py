@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path)
 TYPES_HELP = "directive, information, heading, decision, code_pattern, requirement, error, todo, insight or preference."
 TAGS_HELP = "May be repeated; with update, these replace all tags."
-CUES_HELP = "How somebody who forgot the wording will ask; may be repeated."
+CUES_HELP = "How somebody who forgot the wording will ask. May be repeated; with update, these replace all cues."
 
 
 def described(command: Command) -> Command:
