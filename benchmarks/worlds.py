@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,3 +111,19 @@ def worlds(count: int) -> Iterator[tuple[World, World]]:
         say(f"writing {count:,} memories")
         large = World.make(Path(folder, "large"), count)
         yield large, World.make(Path(folder, "small"), FEW) if count > FEW else large
+
+
+@contextmanager
+def opened(files: Mapping[str, bytes]) -> Iterator[Workspace]:
+    """Give a workspace on a machine of its own that has *files*, bytes by path, in its index, too."""
+    with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder:
+        for path, raw in files.items():
+            file = Path(folder, "project", ".memory", path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(raw)
+        time.sleep(SETTLED_SECONDS)
+        own = {name: str(Path(folder, name)) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE", "HOME")}
+        workspace = Workspace.open(Path(folder, "project"), environ=own)
+        for store in workspace.view.stores:
+            workspace.refresh(store, seconds=float("inf"))
+        yield workspace

@@ -115,7 +115,7 @@ def _places(
     """Return where those of *answers* stand that are found, and the seconds that a search as usual takes."""
 
     def places(limit: int) -> dict[Path, int]:
-        results = workspace.search(question.text, limit=limit)
+        results = workspace.search(question.text, also=question.also, limit=limit)
         notes.update(dict.fromkeys(results.notes))
         ranked = enumerate((hit.entry.path for hit in results.hits), 1)
         return {path: place for place, path in ranked if path in answers}

@@ -71,6 +71,13 @@ def test_a_cue_makes_the_answer_found_that_was_missed(bench: Bench, world: World
     assert answer["missed"] == []
 
 
+def test_a_question_may_be_asked_in_other_words_too(bench: Bench) -> None:
+    """Both are one search."""
+    answer = bench([{**DEPLOYS, "also": ["deploy on Fridays"]}], "--json").json
+
+    assert answer["kinds"]["all"]["r1"] == 1
+
+
 def test_json_has_the_same_for_programs(bench: Bench) -> None:
     """Shares, milliseconds, and what was missed with line, id and place."""
     answer = bench([DATABASE, DEPLOYS], "--json").json
