@@ -211,7 +211,7 @@ class Asked:
         """Return what speaks for which memory in a piece of a prompt."""
         index = self.workspace.index
         found = index.search(self._places, asked, LOOKED_AT + 1, datetime.now(UTC))
-        best = self._questions.ask(self._searcher, asked).best / self._unit
+        best = self._questions.ask(self._searcher, asked)[1] / self._unit
         rare, named = (index.rarity(asked, twice, found) for twice in (frozenset[str](), names))
         each = (index.rarity(asked._replace(words=(word,)), frozenset(), found) for word in asked.words)
         words = Counter(place for rarities in each for place, rarity in rarities.items() if rarity)
