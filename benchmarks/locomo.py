@@ -100,7 +100,8 @@ def _of_sessions(question: Conversation, name: str, sessions: Mapping[str, str])
 
 def _observed(each: Conversation) -> Project:
     """Return a conversation's observations as notes, and all that is asked of it."""
-    notes, turns = {}, {}
+    notes: dict[str, str] = {}
+    turns: dict[str, object] = {}
     for session in each["observation"].values():
         for observations in session.values():
             for text, turn in observations:
