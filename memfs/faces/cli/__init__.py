@@ -32,6 +32,7 @@ COMMANDS = {
     "status": "find",
     "doctor": "upkeep",
     "reindex": "upkeep",
+    "bench": "bench",
     "group": "sharing",
     "channel": "sharing",
     "projects": "sharing",
