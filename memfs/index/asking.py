@@ -255,12 +255,11 @@ def _snippet(generator: tantivy.SnippetGenerator, body: str) -> Snippet:
     if not fragment:
         start = " ".join(body[: 2 * SNIPPET_CHARACTERS].split())
         return Snippet(start if len(start) <= SNIPPET_CHARACTERS else start[: SNIPPET_CHARACTERS - 1].rstrip() + "…")
-    raw, whole, place = fragment.encode(), text.encode(), snippet.fragment_range()
+    raw, place = fragment.encode(), len(text.encode()[: snippet.fragment_range().start].decode())
     marks = tuple((len(raw[: mark.start].decode()), len(raw[: mark.end].decode())) for mark in snippet.highlighted())
     if text != body:
-        return _gathered(body, len(whole[: place.start].decode()), len(fragment), marks)
-    tail = _WORD_END.match(whole[place.end : place.end + 80].decode("utf-8", "ignore"))
-    return Snippet(fragment + (tail[0] if tail else ""), marks)
+        return _gathered(body, place, len(fragment), marks)
+    return Snippet(fragment + _word_end(body, place + len(fragment)), marks)
 
 
 def _gathered(body: str, start: int, length: int, marks: Sequence[tuple[int, int]]) -> Snippet:
@@ -273,4 +272,9 @@ def _gathered(body: str, start: int, length: int, marks: Sequence[tuple[int, int
         if joined and begin <= joined[-1][1]:
             begin, end = joined[-1][0], max(end, joined.pop()[1])
         joined.append((begin, end))
-    return Snippet(body[first : last + 1], tuple(joined))
+    return Snippet(body[first : last + 1] + _word_end(body, last + 1), tuple(joined))
+
+
+def _word_end(body: str, place: int) -> str:
+    found = _WORD_END.match(body, place, place + 80)
+    return found[0] if found else ""

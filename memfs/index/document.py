@@ -62,7 +62,7 @@ def analyzers(languages: Sequence[str] = ()) -> Analyzers:
         _analyzer(simple, short, lower, fold, tantivy.Filter.stemmer("English")),
         _analyzer(simple, short, lower, fold),
         _analyzer(grams, lower, fold),
-        tuple(_analyzer(simple, short, lower, *_of_language(name.capitalize()), fold) for name in languages),
+        tuple(_analyzer(simple, short, lower, *_of_language(name.capitalize())) for name in languages),
     )
 
 

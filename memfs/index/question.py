@@ -45,7 +45,7 @@ class Recipe(NamedTuple):
 
     Attributes:
         title: Weight of a word in the title, once more.
-        irregular: Weight of the other forms of an irregular word.
+        irregular: Weight of the other forms of an irregular word, and of stems in other languages than English.
         grams: Weight of the three-letter pieces of a word that no memory has.
         compounds: Weight of words side by side that were typed as one.
         prefixes: Whether words are found that begin with one of the question's.
@@ -63,6 +63,7 @@ class Recipe(NamedTuple):
 
 
 Clauses = list[tuple[Occur, Clause]]
+"""Of a boolean query."""
 
 
 class Asked:
