@@ -74,18 +74,70 @@ class Entry(NamedTuple):
         return "" if self.learned is None else self.learned.author
 
 
+class Neighbour(NamedTuple):
+    """A memory that is near another one, and why.
+
+    Attributes:
+        score: How alike the two texts are, 0–1.
+        relation: The type of the link between them; empty when only their texts are alike.
+        incoming: Whether this one has the link.
+    """
+
+    entry: Entry
+    score: float
+    relation: str = ""
+    incoming: bool = False
+
+
+class Copies(NamedTuple):
+    """A memory, and others that say nearly the same, most alike first.
+
+    Attributes:
+        merged: Whether the others were folded into it.
+    """
+
+    entry: Entry
+    others: tuple[Neighbour, ...]
+    merged: bool = False
+
+
+class Duplicates(NamedTuple):
+    """Groups of memories that say nearly the same.
+
+    Attributes:
+        groups: The most alike first.
+        total: How many groups there are, with those beyond the limit.
+    """
+
+    groups: tuple[Copies, ...]
+    total: int
+    notes: tuple[str, ...] = ()
+
+
+class Related(NamedTuple):
+    """What is near a memory: linked ones first, then those whose texts are most alike."""
+
+    entry: Entry
+    neighbours: tuple[Neighbour, ...]
+    notes: tuple[str, ...] = ()
+
+
 class Done(NamedTuple):
     """What a verb that writes came to.
 
     Attributes:
-        verb: What was done: save, update, move, forget, restore, undo.
+        verb: What was done: save, update, move, forget, restore, consolidate, undo.
         entry: The memory as it is now; of a forgotten one, as it was.
         notes: What the caller should know: another scope than wished for, not searchable yet.
+        similar: Of a save: memories that say nearly the same already, most alike first.
+        removed: Of a consolidation: what was folded into the memory, as it was.
     """
 
     verb: str
     entry: Entry
     notes: tuple[str, ...] = ()
+    similar: tuple[Neighbour, ...] = ()
+    removed: tuple[Entry, ...] = ()
 
 
 class Hit(NamedTuple):

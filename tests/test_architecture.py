@@ -36,7 +36,7 @@ LAYERS = (
     ("memfs.untyped", "memfs.header"),
     ("memfs.memory",),
     ("memfs.query", "memfs.merging"),
-    ("memfs.recalled", "memfs.locks", "memfs.worktree"),
+    ("memfs.alike", "memfs.recalled", "memfs.locks", "memfs.worktree"),
     ("memfs.lines",),
     ("memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
     ("memfs.trust", "memfs.settings", "memfs.repository"),
@@ -80,9 +80,10 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.workspace": (
         ("memfs.workspace.freshness",),
         ("memfs.workspace.names",),
-        ("memfs.workspace.edits", "memfs.workspace.finding", "memfs.workspace.health"),
+        ("memfs.workspace.edits", "memfs.workspace.finding", "memfs.workspace.health", "memfs.workspace.neighbours"),
         ("memfs.workspace.takeback", "memfs.workspace.saving"),
-        ("memfs.workspace.moving",),
+        ("memfs.workspace.moving", "memfs.workspace.folding"),
+        ("memfs.workspace.tidying",),
         ("memfs.workspace",),
     ),
     "memfs.watch": (
@@ -93,7 +94,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.faces": (
         ("memfs.faces",),
         ("memfs.faces.render", "memfs.faces.hooks"),
-        ("memfs.faces.render_git",),
+        ("memfs.faces.render_git", "memfs.faces.render_near"),
         ("memfs.faces.mcp.schemas", "memfs.faces.mcp.shapes", "memfs.faces.mcp.desk"),
         ("memfs.faces.mcp.arguments", "memfs.faces.mcp.news", "memfs.faces.mcp.tools", "memfs.faces.mcp.changes"),
         ("memfs.faces.mcp.contexts", "memfs.faces.mcp.resources"),
@@ -105,6 +106,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "memfs.faces.cli.find",
             "memfs.faces.cli.write",
+            "memfs.faces.cli.tidy",
             "memfs.faces.cli.upkeep",
             "memfs.faces.cli.setup",
             "memfs.faces.cli.serve",
@@ -124,7 +126,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
 UPWARDS = {("memfs.faces.cli", "memfs.faces.cli.common")}
 """The command line loads its own modules late; their shared one is imported by name for errors."""
 
-FACES_FRONT = {"memfs.faces.cli", "memfs.faces.render", "memfs.faces.render_git"}
+FACES_FRONT = {"memfs.faces.cli", "memfs.faces.render", "memfs.faces.render_git", "memfs.faces.render_near"}
 """What lies in the package `faces` and is used from outside it: each face, and what they share."""
 
 OWNERS = {
@@ -171,6 +173,7 @@ PURE = (
     "memfs.pack",
     "memfs.quality",
     "memfs.header",
+    "memfs.alike",
     "memfs.query",
     "memfs.recalled",
     "memfs.untyped",

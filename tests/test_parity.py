@@ -12,9 +12,11 @@ import pytest
 
 from memfs import comparing
 from memfs import doctor
+from memfs.answers import Duplicates
 from memfs.errors import MemfsError
 from memfs.faces import render
 from memfs.faces import render_git
+from memfs.faces import render_near
 from memfs.faces.cli import COMMANDS
 from memfs.history import History
 from memfs.query import Filters
@@ -101,6 +103,12 @@ def changed(here: Workspace) -> History:
     return here.history("abc")
 
 
+def merged(here: Workspace) -> Duplicates:
+    """Make one of what is saved twice."""
+    here.save("zebra, and more", {"title": "Use ULIDs"})
+    return here.duplicates(0.5, merge=True)
+
+
 def tagged(here: Workspace) -> Json:
     """Add a tag to those that are there."""
     return render.done_json(here.update("abc", {"tags": ["ids", "new"]}))
@@ -116,6 +124,34 @@ VERBS: dict[str, tuple[tuple[tuple[str, ...], ...], Callable[[Workspace], Json]]
     "save globally": (
         (("save", "A new zebra.", "--global"),),
         lambda here: render.done_json(here.save("A new zebra.", scope="global")),
+    ),
+    "save what is known": (
+        (("save", "# A plain file\n\nzebra without any header", "--cue", "striped horse"),),
+        lambda here: render.done_json(
+            here.save("# A plain file\n\nzebra without any header", {"cues": ["striped horse"]})
+        ),
+    ),
+    "save into": (
+        (("save", "Except in December.", "--into", "abc", "--tag", "rule", "--cue", "primary key"),),
+        lambda here: render.done_json(
+            here.save("Except in December.", {"tags": ["rule"], "cues": ["primary key"]}, merge_into="abc")
+        ),
+    ),
+    "related": (
+        (("related", "sub/b.md"),),
+        lambda here: render_near.related_json(here.related("sub/b.md")),
+    ),
+    "duplicates": (
+        (("duplicates", "--threshold", "0.1", "-n", "1"),),
+        lambda here: render_near.duplicates_json(here.duplicates(0.1, limit=1)),
+    ),
+    "duplicates --merge": (
+        (("save", "zebra, and more", "--title", "Use ULIDs"), ("duplicates", "--threshold", "0.5", "--merge")),
+        lambda here: render_near.duplicates_json(merged(here)),
+    ),
+    "consolidate": (
+        (("consolidate", "abc", "sub/b.md", "--keep", "abc"),),
+        lambda here: render.done_json(here.consolidate(["abc", "sub/b.md"], keep="abc")),
     ),
     "get": ((("get", "abc"),), lambda here: render.entry_json(here.get("abc"), body=True)),
     "get by path": ((("get", "sub/b.md"),), lambda here: render.entry_json(here.get("sub/b.md"), body=True)),
@@ -221,6 +257,9 @@ ERRORS: dict[str, tuple[tuple[str, ...], Callable[[Workspace], object]]] = {
     "no such order": (("list", "--sort", "title"), lambda here: here.list(sort="title")),
     "never forgotten": (("restore", "nothing"), lambda here: here.restore("nothing")),
     "nothing to undo": (("undo",), lambda here: here.undo()),
+    "no such threshold": (("duplicates", "--threshold", "2"), lambda here: here.duplicates(2)),
+    "one is not several": (("consolidate", "abc"), lambda here: here.consolidate(["abc"])),
+    "into nothing": (("save", "x", "--into", "nothing"), lambda here: here.save("x", merge_into="nothing")),
     "a secret": (("save", "ghp_" + "a1B2" * 9), lambda here: here.save("ghp_" + "a1B2" * 9)),
 }
 """Refusal to the command that meets it, and to what meets the same without a process."""

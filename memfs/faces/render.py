@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from memfs.answers import Link
     from memfs.answers import Listing
     from memfs.answers import Moment
+    from memfs.answers import Neighbour
     from memfs.answers import Results
     from memfs.answers import Status
     from memfs.committing import Standing
@@ -105,7 +106,22 @@ def moment_json(moment: Moment) -> Json:
 
 def done_json(done: Done) -> Json:
     """Return what a writing verb came to as an object."""
-    return {**entry_json(done.entry), "verb": done.verb, "notes": list(done.notes)}
+    shown = {**entry_json(done.entry), "verb": done.verb, "notes": list(done.notes)}
+    if done.similar:
+        shown["similar"] = [near_json(each) for each in done.similar]
+    if done.removed:
+        shown["removed"] = [{"id": each.memory.id, "path": str(each.path)} for each in done.removed]
+    return shown
+
+
+def near_json(near: Neighbour) -> Json:
+    """Return a memory that is near another one in short: which one, where, how alike, and the link, if there is one."""
+    entry = near.entry
+    shown: Json = {"id": entry.memory.id, "title": entry.memory.title, "scope": entry.store.scope}
+    shown |= {"path": str(entry.path), "trusted": entry.trusted, "score": round(near.score, 4)}
+    if near.relation:
+        shown |= {"relation": near.relation, "direction": "incoming" if near.incoming else "outgoing"}
+    return shown
 
 
 def hit_json(hit: Hit) -> Json:
@@ -324,6 +340,7 @@ def done_lines(done: Done) -> Iterator[Line]:
         "forget": "Forgot",
         "restore": "Restored",
         "undo": "Undone",
+        "consolidate": "Made one",
     }
     entry = done.entry
     yield [(f"{said[done.verb]} ", GOOD), (inert_line(entry.memory.title), BOLD), (f"  {entry.memory.id}", DIM)]
@@ -331,7 +348,21 @@ def done_lines(done: Done) -> Iterator[Line]:
     yield [(f"{where}: {inert(str(entry.path))}", DIM)]
     if done.verb == "forget":
         yield [(f"Bring it back with: memfs restore {entry.memory.id}", DIM)]
+    for each in done.removed:
+        yield [("removed: ", DIM), (inert_line(each.memory.title), ""), (f"  {each.memory.id}", DIM)]
+    for near in done.similar:
+        yield [("similar: ", WARN), *near_pieces(near)]
+    if done.similar:
+        way = "they say nearly the same; `memfs consolidate` makes several one, `save --into ID` adds to one"
+        yield [(f"  {way}", DIM)]
     yield from note_lines(done.notes)
+
+
+def near_pieces(near: Neighbour) -> Line:
+    """Return a memory that is near another one in a few words, with how alike they are."""
+    entry = near.entry
+    pieces: Line = [(inert_line(entry.memory.title), BOLD), (f"  {near.score:.2f}  {entry.memory.id}", DIM)]
+    return pieces if entry.trusted else [*pieces, ("  untrusted", WARN)]
 
 
 def get_lines(entry: Entry, now: datetime) -> Iterator[Line]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 import tantivy
@@ -20,12 +23,15 @@ from memfs.index.question import Recipe
 from memfs.index.question import literal
 from memfs.query import Query
 from memfs.rank import Within
+from memfs.words import STOPWORDS
 
 _WORD_END = re.compile(r"[^\s\w]*")
 """What belongs to the last word of a snippet, where Tantivy cuts: a full stop, a bracket."""
 SNIPPET_CHARACTERS = 160
 SNIPPET_SOURCE = 100_000
 """Characters of a body among which a snippet is looked for."""
+SHARED_STEMS = 24
+"""Of a text's rarest words by which others like it are looked for."""
 _SORTS = ("created", "updated", "importance")
 
 
@@ -141,8 +147,8 @@ class Asking:
 
         Args:
             places: The stores to look in.
-            field_name: `id` (whole), `handle` (a beginning of the id, any case), `name` (the whole title, any case)
-                or `about` (one of them, whole).
+            field_name: `id` (whole), `handle` (a beginning of the id, any case), `name` (the whole title, any case),
+                `link` (what it links to, any case) or `about` (one of them, whole).
             value: What to look for.
         """
 
@@ -152,7 +158,7 @@ class Asking:
                 wanted = self._questions.pattern("handle", f"{literal(value.casefold())}.*")
             else:
                 wanted = Clause.term_query(
-                    self._schema, field_name, value.casefold() if field_name == "name" else value
+                    self._schema, field_name, value.casefold() if field_name in ("name", "link") else value
                 )
             within = (Occur.Must, self._questions.within(places))
             hits = searcher.search(Clause.boolean_query([(Occur.Must, wanted), within]), 20, count=False).hits
@@ -160,6 +166,57 @@ class Asking:
             return [(str(each["store"][0]), str(each["path"][0])) for each in documents]
 
         return self._folder.guarded(ask) if value and places else []
+
+    def stems(self, text: str) -> list[str]:
+        """Return the words of *text* as the index has them, in their order, without those that say nothing."""
+        spread = scripts.spread(unicodedata.normalize("NFKC", text[:SNIPPET_SOURCE]))
+        return [stem for stem in self._folder.analyzers.stems.analyze(spread) if stem not in self._silent]
+
+    @cached_property
+    def _silent(self) -> frozenset[str]:
+        return frozenset(stem for word in STOPWORDS for stem in self._folder.analyzers.stems.analyze(word))
+
+    def holding(self, stems: Iterable[str]) -> tuple[dict[str, int], int]:
+        """Return how many memories hold each of *stems*, one at least, and how many memories there are."""
+
+        def ask() -> tuple[dict[str, int], int]:
+            searcher = self._folder.open().searcher()
+            counts = {stem: max(searcher.doc_freq("all", stem), 1) for stem in set(stems)}
+            return counts, searcher.num_docs
+
+        return self._folder.guarded(ask)
+
+    def sharing(
+        self, places: Sequence[Within], stems: Iterable[str], limit: int, now: datetime
+    ) -> list[tuple[str, str]]:
+        """Return store key and path of the memories in *places* that share the most of the rarest of *stems*.
+
+        Args:
+            places: The stores to look in.
+            stems: Of a memory that the index has: what no other holds is not looked for.
+            limit: At most so many.
+            now: Memories that have expired by then are left out.
+        """
+        counts, documents = self.holding(stems)
+        shared = sorted((count, stem) for stem, count in counts.items() if count > 1)[:SHARED_STEMS]
+
+        def ask() -> list[tuple[str, str]]:
+            searcher = self._folder.open().searcher()
+            rare = [
+                (
+                    Occur.Should,
+                    Clause.const_score_query(
+                        Clause.term_query(self._schema, "all", stem, "basic"), rank.idf(count, documents)
+                    ),
+                )
+                for count, stem in shared
+            ]
+            clauses = [(Occur.Must, Clause.boolean_query(rare)), *self._questions.filters(places, Query(""), now)]
+            hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
+            found = [searcher.doc(address) for _, address in hits]
+            return [(str(each["store"][0]), str(each["path"][0])) for each in found]
+
+        return self._folder.guarded(ask) if shared and places else []
 
     def values(self, places: Sequence[Within], field_name: str) -> dict[str, int]:
         """Return each value of a field in *places*, with how many memories have it.

@@ -25,6 +25,8 @@ SCHEMA_VERSION = 4
 
 MOST_VALUES, LONGEST_VALUE = 64, 300
 """Of a list that a memory has, and characters of each: no file makes a question slow for others."""
+MOST_LINKS = 1_000
+"""The same of links: a session of work has many."""
 
 _WITHOUT_STOPWORDS = ("Arabic", "Greek", "Romanian", "Tamil", "Turkish")
 """Languages for which Tantivy has no such list."""
@@ -89,7 +91,7 @@ def schema() -> tantivy.Schema:
     builder.add_text_field("ng", tokenizer_name="memfs_ng", index_option="freq")
     for name in ("store", "path", "id", "channel", "digest"):
         builder.add_text_field(name, stored=True, tokenizer_name="raw", index_option="basic")
-    for name in ("key", "handle", "place", "name", "type", "tag", "category", "about", "glob", "state"):
+    for name in ("key", "handle", "place", "name", "type", "tag", "category", "about", "glob", "link", "state"):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("created", "updated", "importance", "expires"):
         builder.add_integer_field(name, indexed=True, fast=True)
@@ -135,6 +137,7 @@ def document(
         "channel": [channel.casefold() for channel in memory.channels[:MOST_VALUES]],
         "about": about,
         "glob": [place for place in about if set(place) & set("*?[")],
+        "link": [link.to.casefold()[:LONGEST_VALUE] for link in memory.references()[:MOST_LINKS]],
         "digest": digest,
         "state": [memory.state, *(["flawed"] if memory.problems else []), *(["pinned"] if memory.pinned else [])],
         "created": created,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from typing import TypeVar
 
 from memfs import config as configuration
-from memfs import credentials
 from memfs import memory as memories
 from memfs import projects
 from memfs import query as queries
@@ -35,20 +34,20 @@ from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.store import Store
 from memfs.undo import Journal
-from memfs.undo import Verb
 from memfs.values import Value
 from memfs.workspace.edits import Edits
-from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.finding import Finding
+from memfs.workspace.folding import Folding
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.freshness import Hints
 from memfs.workspace.health import Health
 from memfs.workspace.moving import Moving
 from memfs.workspace.names import Names
+from memfs.workspace.neighbours import Neighbours
 from memfs.workspace.saving import Draft as Draft
 from memfs.workspace.saving import Saving
-from memfs.workspace.saving import refuse_bad_channels
 from memfs.workspace.takeback import TakeBack
+from memfs.workspace.tidying import Tidying
 
 if TYPE_CHECKING:
     from memfs.history import History
@@ -59,7 +58,7 @@ MAX_LIMIT, MAX_OFFSET = 1_000, 1_000_000
 """Of a page; Tantivy gathers offset + limit places."""
 
 
-class Workspace:
+class Workspace(Tidying):
     """A folder's view of memories, and the verbs on them. Open it with `Workspace.open`; safe to share by threads.
 
     Attributes:
@@ -83,6 +82,8 @@ class Workspace:
         self._names = Names(view, config, self._freshness)
         self._edits = Edits(self.journal, self._names)
         self._saving = Saving(view, config, self._freshness, self._names, self._edits)
+        self._folding = Folding(view, config, self._freshness, self._edits)
+        self._neighbours = Neighbours(view, config, self._freshness, self._names)
         self._moving = Moving(view, config, self._freshness, self._names, self._edits)
         self._takeback = TakeBack(view, self.journal, self._names, self._edits)
         self._finding = Finding(view, config, self._freshness, self._names, at)
@@ -192,27 +193,52 @@ class Workspace:
             return Done("update", after, (*notes, *self._freshness.path(after.store, after.memory.path)))
 
     def save(
-        self, body: str, values: Mapping[str, Value] | None = None, *, scope: str = "", allow_secret: bool = False
+        self,
+        body: str,
+        values: Mapping[str, Value] | None = None,
+        *,
+        scope: str = "",
+        merge_into: str = "",
+        allow_secret: bool = False,
     ) -> Done:
-        """Save a new memory, durably, and make it searchable.
+        """Save a new memory, durably, and make it searchable; say which ones say nearly the same.
 
         Args:
             body: Markdown; may be empty when there is a title.
             values: Untyped values by key of the format; `id` and `created` are made when absent.
             scope: The wish: `workspace`, `global` or `group:<name>`; empty for the mode's own.
+            merge_into: Fold it into this memory instead, named as for `get`: the paragraphs that it does not have yet
+                are added below, tags and cues united, the higher importance kept.
             allow_secret: Store it even if it looks like it holds a credential.
 
         Raises:
             Invalid: A value does not fit, or there is nothing to save.
             SecretFound, OutOfScope, Busy, StorageFailed: As they say; nothing was written.
+            Changed, Unwritable, NotFound, Ambiguous, Twins: With *merge_into*, as for `update`.
         """
+        draft = Draft(body, values or {}, scope)
+        if not merge_into:
+            return self.save_all([draft], allow_secret=allow_secret)[0]
         with self._lock:
-            return self._saving.save([Draft(body, values or {}, scope)], allow_secret=allow_secret)[0]
+            entry = self._named(merge_into, self.view.stores)
+            return self._folding.into(entry, draft, allow_secret=allow_secret)
 
     def save_all(self, drafts: Sequence[Draft], *, allow_secret: bool = False) -> Sequence[Done]:
         """Save *drafts* in their order; all are checked before the first is written. Raises like `save`."""
         with self._lock:
-            return self._saving.save(drafts, allow_secret=allow_secret)
+            saved = self._saving.save(drafts, allow_secret=allow_secret)
+            return [done._replace(similar=self._neighbours.similar(done.entry)) for done in saved]
+
+    def _expected(self, reference: str, expect: str) -> Entry:
+        """Return the memory that *reference* names.
+
+        Raises:
+            Changed: Its digest is not *expect*, if that is given.
+        """
+        entry = self._named(reference, self.view.stores)
+        if expect and expect != entry.file.digest:
+            raise Changed(entry.path, expect, entry.file.digest)
+        return entry
 
     # ---- finding
 
@@ -342,35 +368,10 @@ class Workspace:
         if body is not None and not body.strip():
             raise Invalid("The new text is empty; `memfs forget` removes a memory.")
         with self._lock:
-            entry = self._named(reference, self.view.stores)
-            if expect and expect != entry.file.digest:
-                raise Changed(entry.path, expect, entry.file.digest)
-            new = self._rewritten("update", entry, changes, body, allow_secret=allow_secret)
+            entry = self._expected(reference, expect)
+            new = self._edits.rewritten(entry, changes, body, allow_secret=allow_secret)
             notes = () if new is not entry else ("Nothing changed: it says that already.",)
             return Done("update", new, (*notes, *self._freshness.path(new.store, new.memory.path)))
-
-    def _rewritten(
-        self,
-        verb: Verb,
-        entry: Entry,
-        changes: Mapping[str, Value | None],
-        body: str | None,
-        *,
-        allow_secret: bool,
-    ) -> Entry:
-        """Return *entry* as it is after *changes*; a memory without an id gets one."""
-        refuse_unwritable(entry)
-        if "id" in changes:
-            raise Invalid("A memory keeps its id for life.")
-        refuse_bad_channels(changes)
-        if not entry.memory.id_written:
-            changes = {"id": memories.new_id(), **changes}
-        raw = memories.patch(entry.file.raw, entry.memory, changes, body)
-        if raw == entry.file.raw:
-            return entry
-        if not allow_secret:
-            credentials.refuse(body or "", changes, entry.file.raw.decode("utf-8", "replace"))
-        return self._edits.replaced(verb, entry, raw)
 
     def move(self, reference: str, to: str, *, workspace: str | Path | None = None) -> Done:
         """Move a memory's file into another store: who sees it changes, nothing else.
@@ -386,7 +387,7 @@ class Workspace:
         """
         with self._lock:
             return self._moving.move(
-                reference, to, workspace, lambda entry: self._rewritten("update", entry, {}, None, allow_secret=True)
+                reference, to, workspace, lambda entry: self._edits.rewritten(entry, {}, None, allow_secret=True)
             )
 
     def forget(self, reference: str, *, expect: str = "") -> Done:
@@ -397,9 +398,7 @@ class Workspace:
             NotFound, Ambiguous, Twins, Refused, StorageFailed: As they say.
         """
         with self._lock:
-            entry = self._named(reference, self.view.stores)
-            if expect and expect != entry.file.digest:
-                raise Changed(entry.path, expect, entry.file.digest)
+            entry = self._expected(reference, expect)
             if len(entry.file.raw) > memories.MAX_BYTES:
                 raise Refused(f"{entry.path} is too large for an undo copy; remove the file yourself if it should go.")
             self._edits.removed("forget", entry)
@@ -524,23 +523,3 @@ class Workspace:
         """Return where this is, what is visible from here and what is wrong with it; changes no memory."""
         with self._lock:
             return self._health.status()
-
-    def twins(self) -> Sequence[tuple[Entry, ...]]:
-        """Return the memories whose written id stands in more than one file of the view, nearest store first."""
-        with self._lock:
-            return self._health.twins()
-
-    def give_new_id(self, entry: Entry) -> Entry:
-        """Write a new id into the file of *entry*, one of `twins`; raises like `update`."""
-        with self._lock:
-            refuse_unwritable(entry)
-            raw = memories.patch(entry.file.raw, entry.memory, {"id": memories.new_id()})
-            new = self._edits.replaced("update", entry, raw)
-            self._freshness.path(new.store, new.memory.path)
-            return new
-
-    def remove_copy(self, entry: Entry) -> None:
-        """Remove the file of *entry*, one of `twins` with the same text in a nearer store; raises like `forget`."""
-        with self._lock:
-            self._edits.removed("forget", entry)
-            self._freshness.path(entry.store, entry.memory.path)

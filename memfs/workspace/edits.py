@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import contextmanager
 from contextlib import suppress
 from typing import TypeVar
 
+from memfs import credentials
 from memfs import memory as memories
 from memfs import trust
 from memfs import worktree
 from memfs.answers import Entry
 from memfs.changes import GONE
+from memfs.config import CHANNEL_NAME
 from memfs.errors import Busy
 from memfs.errors import Changed
 from memfs.errors import Conflict
@@ -29,6 +32,7 @@ from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.undo import Verb
 from memfs.undo import new_version
+from memfs.values import Value
 from memfs.workspace.names import Names
 
 Answer = TypeVar("Answer")
@@ -61,7 +65,7 @@ class Edits:
             session=self._config.session,
         )
 
-    def _refuse_guest(self, store: Store) -> None:
+    def refuse_guest(self, store: Store) -> None:
         """Refuse to change what lies in *store* if that is another project's.
 
         Raises:
@@ -94,7 +98,7 @@ class Edits:
         Raises:
             StorageFailed: It could not be written down, so nothing may be done.
         """
-        self._refuse_guest(entry.store)
+        self.refuse_guest(entry.store)
         kept = self.journal.keep(entry.store, self._record(verb, entry, new), entry.file.raw)
         try:
             yield
@@ -123,6 +127,23 @@ class Edits:
         """Write down that *entry* was made, for `undo`; the memory is safe even if this fails."""
         with suppress(StorageFailed):
             self.journal.keep(entry.store, self._record(verb, entry, entry), b"")
+
+    def rewritten(
+        self, entry: Entry, changes: Mapping[str, Value | None], body: str | None, *, allow_secret: bool
+    ) -> Entry:
+        """Return *entry* as it is after *changes*; a memory without an id gets one. Raises like `Workspace.update`."""
+        refuse_unwritable(entry)
+        if "id" in changes:
+            raise Invalid("A memory keeps its id for life.")
+        refuse_bad_channels(changes)
+        if not entry.memory.id_written:
+            changes = {"id": memories.new_id(), **changes}
+        raw = memories.patch(entry.file.raw, entry.memory, changes, body)
+        if raw == entry.file.raw:
+            return entry
+        if not allow_secret:
+            credentials.refuse(body or "", changes, entry.file.raw.decode("utf-8", "replace"))
+        return self.replaced("update", entry, raw)
 
     def replaced(self, verb: Verb, entry: Entry, raw: bytes) -> Entry:
         """Put *raw* in the place of *entry*'s bytes; return the memory as it is then. Raises like `Store.write`."""
@@ -175,7 +196,7 @@ class Edits:
 
     def put_back(self, verb: Verb, store: Store, path: str, raw: bytes, title: str) -> Entry:
         """Make the file *path* with the bytes *raw* again, or one of a free name where another took its place."""
-        self._refuse_guest(store)
+        self.refuse_guest(store)
         try:
             store.write(path, raw, ABSENT)
         except Exists:
@@ -213,6 +234,19 @@ def _is_unmerged(entry: Entry) -> bool:
             repository = Repository.of(root)
             return repository is not None and bool(repository.sides(repository.prefix + entry.memory.path))
     return False
+
+
+def refuse_bad_channels(values: Mapping[str, Value | None]) -> None:
+    """Refuse names of channels that nobody could subscribe to.
+
+    Raises:
+        Invalid: There is one among the `channels` of *values*.
+    """
+    given = values.get("channels") or []
+    names = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else []
+    for name in names:
+        if not (isinstance(name, str) and CHANNEL_NAME.fullmatch(name.strip().casefold())):
+            raise Invalid(f"{name!r} is no channel; use a-z, 0-9, '.', _ and -.")
 
 
 def with_free_name(attempt: Callable[[str], Answer], title: str) -> Answer:

@@ -20,7 +20,6 @@ from memfs import projects
 from memfs import trust
 from memfs.answers import Done
 from memfs.answers import Entry
-from memfs.config import CHANNEL_NAME
 from memfs.config import Config
 from memfs.errors import BadConfig
 from memfs.errors import Exists
@@ -33,6 +32,7 @@ from memfs.store import ABSENT
 from memfs.store import Store
 from memfs.values import Value
 from memfs.workspace.edits import Edits
+from memfs.workspace.edits import refuse_bad_channels
 from memfs.workspace.edits import with_free_name
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
@@ -161,16 +161,3 @@ def _is_empty(folder: Path) -> bool:
             return next(entries, None) is None
     except OSError:
         return not os.path.lexists(folder)
-
-
-def refuse_bad_channels(values: Mapping[str, Value | None]) -> None:
-    """Refuse names of channels that nobody could subscribe to.
-
-    Raises:
-        Invalid: There is one among the `channels` of *values*.
-    """
-    given = values.get("channels") or []
-    names = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else []
-    for name in names:
-        if not (isinstance(name, str) and CHANNEL_NAME.fullmatch(name.strip().casefold())):
-            raise Invalid(f"{name!r} is no channel; use a-z, 0-9, '.', _ and -.")

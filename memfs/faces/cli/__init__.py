@@ -23,6 +23,9 @@ COMMANDS = {
     "tag": "write",
     "move": "write",
     "forget": "write",
+    "related": "tidy",
+    "duplicates": "tidy",
+    "consolidate": "tidy",
     "history": "past",
     "diff": "past",
     "blame": "past",
@@ -54,12 +57,13 @@ COMMANDS = {
 """Command to module, in the order of the help."""
 
 SYNONYMS = {
-    "add": "save", "allow": "trust", "backup": "export", "cat": "get", "delete": "forget", "distrust": "untrust",
-    "find": "search", "help": "--help", "join": "group add", "log": "history", "ls": "list", "mv": "move",
-    "new": "save", "project": "projects", "propose": "publish", "query": "search", "remove": "forget",
-    "repos": "projects", "revert": "restore", "revoke": "untrust", "rm": "forget", "rollback": "restore",
-    "share": "group", "show": "get", "subscribe": "channel subscribe", "team": "group", "topic": "channel",
-    "unsubscribe": "channel unsubscribe", "versions": "history", "workspaces": "projects",
+    "add": "save", "allow": "trust", "backup": "export", "cat": "get", "dedupe": "duplicates", "delete": "forget",
+    "distrust": "untrust", "find": "search", "help": "--help", "join": "group add", "log": "history", "ls": "list",
+    "merge": "consolidate", "mv": "move", "neighbours": "related", "new": "save", "project": "projects",
+    "propose": "publish", "query": "search", "remove": "forget", "repos": "projects", "revert": "restore",
+    "revoke": "untrust", "rm": "forget", "rollback": "restore", "share": "group", "show": "get",
+    "subscribe": "channel subscribe", "team": "group", "topic": "channel", "unsubscribe": "channel unsubscribe",
+    "versions": "history", "workspaces": "projects",
 }  # fmt: skip
 """What people type who come from other tools, to the command that they mean."""
 

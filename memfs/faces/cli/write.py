@@ -88,6 +88,7 @@ def show(done: Done, *, as_json: bool) -> None:
 @described
 @click.option("--global", "to_global", is_flag=True, help="Share it with all your projects.")
 @click.option("--scope", default="", metavar="SCOPE", help="workspace, global or group:NAME.")
+@click.option("--into", default="", metavar="MEMORY", help="Add it to this memory instead.")
 @common
 def save_command(
     text: str | None,
@@ -95,6 +96,7 @@ def save_command(
     *,
     to_global: bool,
     scope: str,
+    into: str,
     allow_secret: bool,
     as_json: bool,
     **options: Any,  # noqa: ANN401
@@ -105,8 +107,11 @@ def save_command(
     memfs save "We deploy on Fridays before noon." --tag deploy
     git log -1 --format=%B | memfs save --type decision --title "Why we left MySQL"
     memfs save --type decision        (opens $EDITOR on a template)
+    memfs save "Except in December." --into 01KAJ9D3Q0
 
-    The text is TEXT, a file, standard input, or what you write in your editor.
+    The text is TEXT, a file, standard input, or what you write in your editor. What says nearly
+    the same already is named; --into adds the paragraphs that a memory does not have yet to it,
+    unites tags and cues, and keeps the higher importance.
     """
     from memfs.faces.cli import compose
 
@@ -117,7 +122,7 @@ def save_command(
     here = workspace()
     with compose.text_for(text, file, str(values.get("type", "information"))) as (given, written):
         target = "global" if to_global else scope
-        done = here.save(given, {**written, **values}, scope=target, allow_secret=allow_secret)
+        done = here.save(given, {**written, **values}, scope=target, merge_into=into, allow_secret=allow_secret)
     show(done, as_json=as_json)
 
 
