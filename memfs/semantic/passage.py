@@ -1,0 +1,47 @@
+"""The passages of a memory: a vector of a long text means a little of everything, and is near to nothing. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from memfs.memory import Memory
+
+WORDS = 120
+"""Of a passage, beside the title, at most."""
+MOST = 64
+"""Passages of one memory; what comes after them is found by its words."""
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
+
+
+def passages(memory: Memory) -> list[str]:
+    """Return the texts of at most `WORDS` words that stand for *memory*, each after its title; one at least."""
+    text = "\n\n".join(piece for piece in (memory.summary, memory.body) if piece)
+    pieces = [f"{memory.title}\n{piece}" for piece in _packed(text)] or [memory.title]
+    return [*memory.cues, *pieces][:MOST]
+
+
+def _packed(text: str) -> Iterator[str]:
+    """Yield *text* in passages that end where a paragraph does, else a sentence, else anywhere."""
+    packed: list[str] = []
+    length = 0
+    for piece, words in _pieces(text):
+        if packed and length + words > WORDS:
+            yield "\n".join(packed)
+            packed, length = [], 0
+        packed.append(piece)
+        length += words
+    if packed:
+        yield "\n".join(packed)
+
+
+def _pieces(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the paragraphs of *text*, and how many words each has; long ones in sentences, and those in parts."""
+    for paragraph in _PARAGRAPH.split(text):
+        sentences = [paragraph] if len(paragraph.split()) <= WORDS else _SENTENCE.split(paragraph)
+        for sentence in sentences:
+            words = sentence.split()
+            for start in range(0, len(words), WORDS):
+                part = words[start : start + WORDS]
+                yield " ".join(part), len(part)
