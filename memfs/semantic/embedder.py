@@ -20,7 +20,7 @@ class Embedder(Protocol):
         name: Of the model, for the file of its vectors.
         title: For people.
         dimensions: Of a vector.
-        far, near: The cosines of texts that have nothing to do with each other, and of those that say the same.
+        floor: The cosine up to which two texts have nothing to do with each other.
         at_once: Memories that it embeds in about a tenth of a second, at least one.
         learns: Whether it goes by how common words are in the texts that it is to embed.
         knowledge: What it learned, to be kept beside its vectors; empty when it learned nothing.
@@ -29,8 +29,7 @@ class Embedder(Protocol):
     name: str
     title: str
     dimensions: int
-    far: float
-    near: float
+    floor: float
     at_once: int
     learns: bool
     knowledge: bytes

@@ -209,35 +209,33 @@ class Passages:
         self._starts = starts
 
     def near(self, text: str, embedder: Embedder) -> Nearness:
-        """Return how near each memory is to *text*: its nearest passage counts."""
-        if not self._digests:
-            return Nearness(self._digests, self._numbers, np.zeros(0, np.float32))
-        cosines = np.maximum.reduceat(self._rows @ embedder.embed([text])[0], self._starts)
-        return Nearness(
-            self._digests, self._numbers, np.clip((cosines - embedder.far) / (embedder.near - embedder.far), 0, 1)
-        )
+        """Return how near each memory is to *text*: the cosine of its nearest passage."""
+        cosines = np.zeros(0, np.float32)
+        if self._digests:
+            cosines = np.maximum.reduceat(self._rows @ embedder.embed([text])[0], self._starts)
+        return Nearness(self._digests, self._numbers, cosines, embedder.floor)
 
 
 class Nearness:
     """How near memories, known by the digests of their files, are to a question."""
 
-    def __init__(self, digests: Sequence[str], numbers: Mapping[str, int], scores: Rows) -> None:
+    def __init__(self, digests: Sequence[str], numbers: Mapping[str, int], cosines: Rows, floor: float) -> None:
         self._digests = digests
         self._numbers = numbers
-        self._scores = scores
+        self._cosines = cosines
+        self._floor = floor
 
     def of(self, digest: str) -> float | None:
         """Return it for one of them, 0 to 1; None when there are no vectors of it."""
         number = self._numbers.get(digest)
-        return None if number is None else float(self._scores[number])
+        return None if number is None else min(max(float(self._cosines[number]), 0.0), 1.0)
 
     def nearest(self, most: int, allowed: Iterable[str] | None) -> list[str]:
         """Return at most *most* that are near at all, the nearest first; only of those *allowed*, unless None."""
         numbers = np.arange(len(self._digests))
         if allowed is not None:
             numbers = np.array([self._numbers[each] for each in allowed if each in self._numbers], np.int64)
-        scores = self._scores[numbers]
-        if most < len(scores):
-            numbers = numbers[np.argpartition(-scores, most)[:most]]
-        ordered = numbers[np.argsort(-self._scores[numbers], kind="stable")]
-        return [self._digests[number] for number in ordered if self._scores[number] > 0]
+        if most < len(numbers):
+            numbers = numbers[np.argpartition(-self._cosines[numbers], most)[:most]]
+        ordered = numbers[np.argsort(-self._cosines[numbers], kind="stable")]
+        return [self._digests[number] for number in ordered if self._cosines[number] > self._floor]

@@ -27,7 +27,7 @@ class WordLlama:
 
     name = "wordllama-l2-supercat-256"
     title = "WordLlama"
-    far, near = 0.2, 0.8
+    floor = 0.1
     at_once = 64
     learns = True
 

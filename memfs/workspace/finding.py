@@ -233,7 +233,7 @@ class Finding:
 
 
 class Pattern:
-    """A regular expression that gives up for good after *seconds*; `note` then says so.
+    """A regular expression that gives up for good *seconds* after it was first tried; `note` then says so.
 
     Raises:
         Invalid: It is none.
@@ -242,7 +242,8 @@ class Pattern:
     def __init__(self, pattern: str, seconds: float) -> None:
         self.note = ""
         self._seconds = seconds
-        self._search: Callable[[str, float], object] = lambda _text, _left: True
+        self._deadline: float | None = None
+        self._search: Callable[[str, float], object] | None = None
         if pattern:
             import regex
 
@@ -253,10 +254,12 @@ class Pattern:
             except (regex.error, RecursionError) as error:
                 raise Invalid(f"The regular expression {pattern!r} cannot be used: {error}.") from error
             self._search = lambda text, left: compiled.search(text, timeout=left)
-        self._deadline = time.monotonic() + seconds
 
     def matches(self, entry: Entry) -> bool:
         """Return whether it matches in the title or body of *entry*."""
+        if self._search is None:
+            return True
+        self._deadline = self._deadline or time.monotonic() + self._seconds
         left = self._deadline - time.monotonic()
         with suppress(TimeoutError):
             if left > 0:
