@@ -72,7 +72,9 @@ class Asking:
         required = asked.musts or [(Occur.Must, Clause.boolean_query(asked.gate))]
         scoring = [*asked.clauses, *(asked.gate if asked.musts else [])]
         if among:
-            required = [*asked.musts, (Occur.Must, self._questions.any_of("digest", among))]
+            # one by one: the set that `any_of` makes of several is built by a walk through all digests
+            these = [(Occur.Should, self._questions.any_of("digest", [digest])) for digest in among]
+            required = [*asked.musts, (Occur.Must, Clause.boolean_query(these))]
             scoring = [*asked.clauses, *asked.gate]
         found: list[rank.Found] = []
         for weight, alike in rank.weight_classes(places).items():

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from memfs.memory import Memory
 
 WORDS = 120
-"""Of a passage, beside the title, at most."""
-MOST = 64
+"""Of a passage, beside title and cues, at most."""
+MOST = 32
 """Passages of one memory; what comes after them is found by its words."""
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 
 
 def passages(memory: Memory) -> list[str]:
-    """Return the texts of at most `WORDS` words that stand for *memory*, each after its title; one at least."""
+    """Return the texts that stand for *memory*: title and cues, then at most `WORDS` words of it; one at least.
+
+    Measured: with the cues in each passage more is found than with passages of their own for them.
+    """
+    head = "\n".join((memory.title, *memory.cues))
     text = "\n\n".join(piece for piece in (memory.summary, memory.body) if piece)
-    pieces = [f"{memory.title}\n{piece}" for piece in _packed(text)] or [memory.title]
-    return [*memory.cues, *pieces][:MOST]
+    return [f"{head}\n{piece}" for piece in islice(_packed(text), MOST)] or [head]
 
 
 def _packed(text: str) -> Iterator[str]:

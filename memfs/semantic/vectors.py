@@ -39,6 +39,7 @@ class Vectors:
 
     Attributes:
         embedder: The one whose knowledge goes with the vectors that are there.
+        label: What changes when they go by something else than before; empty while there are none.
         learned_from: How many memories it learned from; 0: nothing yet.
     """
 
@@ -55,15 +56,16 @@ class Vectors:
     def _forget(self) -> None:
         self.embedder = self._untaught
         self.learned_from = 0
-        self._first = b""
+        self.label = b""
         self._size = 0
+        self._read = 0, 0
         self._rows: Rows | NDArray[np.float16] = np.zeros((0, self._untaught.dimensions), np.float16)
         self._places: dict[str, tuple[int, int]] = {}
 
     @property
     def edition(self) -> tuple[bytes, int]:
         """What changes when there are other vectors."""
-        return self._first, len(self._rows)
+        return self.label, len(self._rows)
 
     def __len__(self) -> int:
         """Return of how many memories there are vectors."""
@@ -79,11 +81,15 @@ class Vectors:
             return
         try:
             with self._path.open("rb") as file:
+                about = os.fstat(file.fileno())
+                if (about.st_ino, about.st_size) == self._read:
+                    return
                 first = file.readline(HEAD_BYTES)
-                if first != self._first or os.fstat(file.fileno()).st_size < self._size:
+                if first != self.label or about.st_size < self._size:
                     self._begin(first, file.read(int(json.loads(first)["knowledge"])))
                 file.seek(self._size)
-                self._take(file.read())
+                self._take(file.read(about.st_size - self._size))
+                self._read = about.st_ino, about.st_size
         except FileNotFoundError:
             self._forget()
         except (OSError, ValueError, KeyError, TypeError):
@@ -98,7 +104,7 @@ class Vectors:
         self._forget()
         self.embedder = self._untaught.knowing(knowledge) if knowledge else self._untaught
         self.learned_from = int(said["of"])
-        self._first = first
+        self.label = first
         self._size = len(first) + len(knowledge)
 
     def _take(self, raw: bytes) -> None:
@@ -118,8 +124,12 @@ class Vectors:
         self._rows = np.concatenate([self._rows, news["row"]])
         self._size += len(news) * self._record.itemsize
 
-    def add(self, made: Mapping[str, Rows]) -> None:
-        """Keep the vectors *made* by `embedder`, by digest; in this process alone where the file cannot be written.
+    def add(self, made: Mapping[str, Rows], label: bytes) -> None:
+        """Keep the vectors *made*, by digest; in this process alone where the file cannot be written.
+
+        Args:
+            made: By `embedder`.
+            label: As it was then; if it is another one now, they go by something else, and are let go.
 
         Raises:
             Busy: Another process is writing them.
@@ -129,7 +139,9 @@ class Vectors:
         try:
             with locked(self._folder):
                 self.read()
-                if not self._first:
+                if self.label != label:
+                    return
+                if not self.label:
                     self._write_anew(self.embedder, self.learned_from, b"")
                 with self._path.open("r+b") as file:
                     file.truncate(self._size)

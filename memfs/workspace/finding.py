@@ -167,12 +167,12 @@ class Finding:
         """
         with lock:
             meaning = self._meant(semantic=None)
-            due = meaning.due() if meaning else {}
-        if meaning is None:
+            due = meaning.due() if meaning else None
+        if meaning is None or due is None:
             return False
-        made = meaning.made(due)
+        made = due.made()
         with lock:
-            meaning.keep(made)
+            meaning.keep(due, made)
             return bool(meaning.left())
 
     def recalled(self, prompt: str) -> Sequence[Entry]:

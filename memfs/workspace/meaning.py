@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from memfs import rank
 from memfs.errors import Busy
@@ -31,13 +32,31 @@ if TYPE_CHECKING:
     from memfs.semantic import Passages
     from memfs.semantic import Rows
 
-NEAREST = 50
+NEAREST = 20
 """Memories that a question finds by meaning, at least; those beyond are too far away to matter."""
 SAMPLE, GROWTH = 1_000, 4
 """Memories that an embedder learns from at most, and how many times as many there must be for it to learn anew."""
 WORTHWHILE = 1_000
 """Memories of which there must be vectors for it to be asked which of them are still of use."""
 EVERYTHING = Query("")
+
+
+class Due(NamedTuple):
+    """Memories whose vectors are to be made.
+
+    Attributes:
+        passages: By the digest of a memory's file.
+        embedder: By which.
+        label: Of the vectors that they are to be kept with.
+    """
+
+    passages: Mapping[str, Sequence[str]]
+    embedder: Embedder
+    label: bytes
+
+    def made(self) -> Mapping[str, Rows]:
+        """Return the vectors; takes its time, and may run beside anything else."""
+        return {digest: self.embedder.embed(texts) for digest, texts in self.passages.items()}
 
 
 class Meaning:
@@ -86,36 +105,31 @@ class Meaning:
         """Make the vectors that are missing, for about *seconds* at most; return what the caller should know."""
         deadline = time.monotonic() + seconds
         while self.left() and time.monotonic() < deadline:
-            self.keep(self.made(self.due()))
+            due = self.due()
+            self.keep(due, due.made())
         left = len(self.left())
-        self._throw_away()
         return [f"{left:,} memories are found by their words alone: repeat the search to go on with them."] * bool(left)
 
-    def due(self) -> Mapping[str, Sequence[str]]:
-        """Return the passages of some memories that have no vectors yet, by digest; nothing when all have."""
-        left = self.left()
-        if not left:
+    def due(self) -> Due:
+        """Return some memories that have no vectors yet; none when all have."""
+        if self.left():
+            self._learn()
+        else:
             self._throw_away()
-            return {}
-        self._learn()
         left = self.left()
         some = left[: self._vectors.embedder.at_once]
         self._left = self._left[0], left[len(some) :]  # a file that is not what the index says is not tried again
-        return self._passages(some)
+        return Due(self._passages(some), self._vectors.embedder, self._vectors.label)
 
-    def made(self, due: Mapping[str, Sequence[str]]) -> Mapping[str, Rows]:
-        """Return the vectors of the passages *due*; takes its time, and may run beside anything else."""
-        return {digest: self._vectors.embedder.embed(texts) for digest, texts in due.items()}
-
-    def keep(self, made: Mapping[str, Rows]) -> None:
-        """Keep the vectors *made*, for all processes; if another one is writing them, they are made once more."""
+    def keep(self, due: Due, made: Mapping[str, Rows]) -> None:
+        """Keep the vectors *made* of what was *due*, for all processes; unless another one is writing them."""
         with suppress(Busy):
-            self._vectors.add(made)
+            self._vectors.add(made, due.label)
 
     def left(self) -> Sequence[str]:
         """Return the digests of the view's memories that have no vectors yet, and may get some."""
         self._vectors.read()
-        at = self.index.contents, self._vectors.learned_from
+        at = self.index.contents, self._vectors.label
         if self._left[0] != at:
             self._left = at, self._ask(lambda: self.index.digests(self._places(), EVERYTHING, datetime.now(UTC)))
         self._left = at, [digest for digest in self._left[1] if digest not in self._vectors]
