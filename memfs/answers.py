@@ -269,6 +269,7 @@ class Status(NamedTuple):
 
     Attributes:
         subscriptions: Patterns of the channels that are seen from here, in hybrid mode.
+        semantic: Whether memories can be found by meaning, too, and by what, or why not.
     """
 
     workspace: Path
@@ -279,4 +280,5 @@ class Status(NamedTuple):
     subscriptions: tuple[str, ...]
     index_folder: Path
     index_bytes: int
+    semantic: str
     notes: tuple[str, ...]

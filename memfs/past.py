@@ -66,7 +66,7 @@ class Past:
         then = View(view.workspace, view.mode, view.mode_source, parts, view.absent)
         self._then = Workspace(then, here.config, Index(folder, here.config.languages), at=self.now)
 
-    def search(
+    def search(  # noqa: PLR0913  (each is a way to ask)
         self,
         text: str,
         *,
@@ -74,9 +74,10 @@ class Past:
         filters: Filters = NO_FILTERS,
         limit: int = 10,
         regex: str = "",
+        semantic: bool | None = None,
     ) -> Results:
         """Return what `Workspace.search` would have."""
-        found = self._then.search(text, also=also, filters=filters, limit=limit, regex=regex)
+        found = self._then.search(text, also=also, filters=filters, limit=limit, regex=regex, semantic=semantic)
         hits = tuple(hit._replace(entry=self._placed(hit.entry)) for hit in found.hits)
         return found._replace(hits=hits, notes=(*self._notes, *found.notes), at=self._moment)
 

@@ -42,7 +42,7 @@ LAYERS = (
     ("memfs.trust", "memfs.settings", "memfs.repository"),
     ("memfs.projects",),
     ("memfs.committing", "memfs.commits", "memfs.uniting", "memfs.network"),
-    ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index"),
+    ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index", "memfs.semantic"),
     ("memfs.answers", "memfs.extras", "memfs.shelves"),
     ("memfs.history", "memfs.former", "memfs.archive"),
     ("memfs.comparing",),
@@ -77,9 +77,15 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("memfs.index.asking",),
         ("memfs.index",),
     ),
+    "memfs.semantic": (
+        ("memfs.semantic.embedder", "memfs.semantic.passage"),
+        ("memfs.semantic.minilm", "memfs.semantic.vectors", "memfs.semantic.wordllama"),
+        ("memfs.semantic",),
+    ),
     "memfs.workspace": (
         ("memfs.workspace.freshness",),
         ("memfs.workspace.names",),
+        ("memfs.workspace.meaning",),
         ("memfs.workspace.edits", "memfs.workspace.finding", "memfs.workspace.health", "memfs.workspace.neighbours"),
         ("memfs.workspace.takeback", "memfs.workspace.saving"),
         ("memfs.workspace.moving", "memfs.workspace.folding"),
@@ -148,6 +154,9 @@ OWNERS = {
     "jsonschema": ("memfs.faces.mcp.arguments", "memfs.faces.mcp"),
     "starlette": ("memfs.faces.mcp.http",),
     "uvicorn": ("memfs.faces.mcp.http",),
+    "numpy": ("memfs.semantic",),
+    "safetensors": ("memfs.semantic",),
+    "tokenizers": ("memfs.semantic",),
 }
 """Foreign library to the one room that knows it. `tomllib` is listed because reading settings is config's alone."""
 
@@ -159,6 +168,7 @@ BROAD = {
     ("memfs.faces.mcp.desk", "guarded"): "the outermost line of a face, beyond which a server would end",
     ("memfs.index.folder", "tantivy_calls"): "a panic of Rust derives from BaseException",
     ("memfs.repository", "_index_with"): "puts the index back, and raises on",
+    ("memfs.semantic", "found"): "tokenizers raises Exception itself for a file that it cannot read",
     ("memfs.store", "_temporary"): "removes its temporary file, and raises on",
     ("memfs.watch", "_tell"): "whoever is told may fail, the watcher's thread goes on",
     ("memfs.workspace.edits", "announced"): "takes the announcement back, and raises on",
@@ -184,7 +194,7 @@ PURE = (
 
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 550
-HEAVY = ("rich", "regex", "tomlkit", "detect_secrets", "mcp", "git", "watchdog", "asyncio")
+HEAVY = ("rich", "regex", "tomlkit", "detect_secrets", "mcp", "git", "watchdog", "asyncio", "numpy")
 """What a fresh process that only looks something up has no time for."""
 
 

@@ -189,6 +189,7 @@ def status_json(status: Status) -> Json:
         ],
         "subscriptions": list(status.subscriptions),
         "index": {"path": str(status.index_folder), "bytes": status.index_bytes},
+        "semantic": status.semantic,
         "notes": list(status.notes),
     }
 
@@ -384,6 +385,7 @@ def status_lines(status: Status) -> Iterator[Line]:
     yield [("workspace  ", DIM), (inert(str(status.workspace)), BOLD)]
     yield [("mode       ", DIM), (status.mode, BOLD), (f"  ({inert(status.mode_source)})", DIM)]
     yield [("index      ", DIM), (f"{inert(str(status.index_folder))}  ({_size(status.index_bytes)})", "")]
+    yield [("semantic   ", DIM), (inert_line(status.semantic), "")]
     for each in status.stores:
         yield []
         plural = "memory" if each.files == 1 else "memories"

@@ -65,7 +65,16 @@ class Health:
         ]
         notes += [f"{place} is a member of a group of this workspace, and is not there." for place in view.absent]
         channels = self.config.subscriptions(view.workspace)
-        return Status(view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, tuple(notes))
+        return Status(
+            view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, self._semantic(),
+            tuple(notes),
+        )  # fmt: skip
+
+    def _semantic(self) -> str:
+        """Return whether memories are found by meaning; the embedder is loaded, to see that it is whole."""
+        from memfs.semantic import found
+
+        return str(found()) if self.config.semantic else "off, by search.semantic in config.toml"
 
     def _guest_status(self, part: Part) -> GuestStatus:
         within = [part.within]
