@@ -191,7 +191,7 @@ def in_index(workspace: Workspace, asked: Sequence[str], *, meant: bool = False)
 
 
 def speed(large: Workspace, asked: Sequence[str], memories: int) -> Iterator[Row]:
-    """Yield how long searches take among *memories*."""
+    """Yield how long searches, and the hunt for duplicates, take among *memories*."""
 
     def goal(limit: float) -> Goal | None:
         return Goal(limit) if memories == GOAL_MEMORIES else None
@@ -199,6 +199,7 @@ def speed(large: Workspace, asked: Sequence[str], memories: int) -> Iterator[Row
     yield Row("words, in the index", "ms", in_index(large, asked), goal(1.5))
     if by_meaning():
         yield Row("words and meaning, in the index", "ms", in_index(large, asked, meant=True), goal(4.0))
+    yield Row("duplicates among all", "s", [timed(large.duplicates)], goal(5.0))
 
 
 # ---- goals
