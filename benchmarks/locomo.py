@@ -116,14 +116,14 @@ def _observed(each: Conversation) -> Project:
     return Project(notes, questions)
 
 
-def found(protocol: Protocol) -> Quality:
+def found(protocol: Protocol, *, semantic: bool = False) -> Quality:
     """Return what memfs comes to under *protocol*; R@k for k up to its depth, and the MRR, are what it measures."""
     asked = []
     for project in protocol.projects:
         files = {f"{name}.md": memory.compose({"id": name}, text) for name, text in project.notes.items()}
-        with opened(files) as workspace:
+        with opened(files, semantic=semantic) as workspace:
             for question in project.questions:
-                hits = workspace.search(question.text, limit=protocol.depth).hits
+                hits = workspace.search(question.text, limit=protocol.depth, semantic=semantic).hits
                 places = [place for place, hit in enumerate(hits, 1) if hit.entry.memory.id in question.right]
                 asked.append(Ranks(tuple(places), question.answers))
     return quality(asked)

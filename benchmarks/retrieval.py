@@ -3,13 +3,14 @@
 python -m benchmarks.retrieval [--memories N] [--locomo PATH] [--json]
 
 Asked is the open half of a set of developers' memories and questions, in each way that memfs offers: by words alone,
-in other words too (`also`), with cues. What is measured: see `memfs.quality`.
+in other words too (`also`), with cues, by meaning (`[semantic]`). What is measured: see `memfs.quality`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -36,6 +37,7 @@ from benchmarks.worlds import GOAL_MEMORIES
 from benchmarks.worlds import opened
 from memfs import memory
 from memfs import query
+from memfs import semantic
 from memfs import trial
 from memfs.index import Recipe
 from memfs.quality import ALL
@@ -68,6 +70,7 @@ class Way(NamedTuple):
 
     cues: bool = False
     also: bool = False
+    semantic: bool = False
 
     def __str__(self) -> str:
         """Return it in words."""
@@ -98,17 +101,22 @@ class Table:
 def ways() -> list[Way]:
     """Return every way that can be measured here."""
     on = (False, True)
-    return [Way(*each) for each in product(on, on)]
+    return [Way(*each) for each in product(on, on, on[: 1 + by_meaning()])]
+
+
+def by_meaning() -> bool:
+    """Return whether memories can be found by meaning here."""
+    return semantic.found().embedder is not None
 
 
 def tried() -> dict[Way, Trial]:
     """Return what comes of the set's questions, asked in every way."""
     found = {}
     for cues in (False, True):
-        with opened(devmem.files(cues=cues)) as workspace:
+        with opened(devmem.files(cues=cues), semantic=by_meaning()) as workspace:
             for way in (way for way in ways() if way.cues == cues):
                 say(f"asking: {way}")
-                found[way] = trial.ask(workspace, devmem.questions(also=way.also))
+                found[way] = trial.ask(workspace, devmem.questions(also=way.also), semantic=way.semantic)
     return found
 
 
@@ -156,8 +164,8 @@ def example() -> Table:
     for way in (way for way in ways() if not way.also and sum(way) <= 1):
         cues = {"cues": EXAMPLE_CUES} if way.cues else {}
         files = {**devmem.files(cues=way.cues), "example.md": memory.compose(cues, EXAMPLE_TEXT)}
-        with opened(files) as workspace:
-            hits = workspace.search(EXAMPLE, limit=trial.DEPTH).hits
+        with opened(files, semantic=way.semantic) as workspace:
+            hits = workspace.search(EXAMPLE, limit=trial.DEPTH, semantic=way.semantic).hits
         places = [place for place, hit in enumerate(hits, 1) if hit.entry.memory.path == "example.md"]
         rows.append([str(way), *places] if places else [str(way), "not found"])
     return Table(f'"{EXAMPLE}" → "{EXAMPLE_TEXT}", among them', ["place"], rows)
@@ -169,23 +177,29 @@ def example() -> Table:
 def amid_others(large: Workspace, way: Way) -> Sequence[str | float]:
     """Return the measures where memories that mean nothing lie beside the set's."""
     say(f"asking amid others: {way}")
-    return [str(way), *trial.ask(large, devmem.questions()).kinds[ALL][1:]]
+    return [str(way), *trial.ask(large, devmem.questions(), semantic=way.semantic).kinds[ALL][1:]]
 
 
-def in_index(workspace: Workspace, asked: Sequence[str]) -> list[float]:
+def in_index(workspace: Workspace, asked: Sequence[str], *, meant: bool = False) -> list[float]:
     """Return the seconds that the places for ten hits take to find, for each question but the first ones."""
-    places, now = workspace.view.within(workspace.view.stores), datetime.now(UTC)
-    queries = [query.parse(text) for text in asked]
-    return [timed(partial(workspace.index.search, places, each, LIMIT, now)) for each in queries][WARM_QUESTIONS:]
+    finding, now = workspace._finding, datetime.now(UTC)  # noqa: SLF001  (without scans, and without reading hits)
+    places, queries = workspace.view.within(workspace.view.stores), [query.parse(text) for text in asked]
+    search: Callable[..., object] = partial(workspace.index.search, now=now)
+    if meant:
+        search = partial(finding._candidates, meaning=finding._meant(semantic=True))  # noqa: SLF001
+    return [timed(partial(search, places, each, limit=LIMIT)) for each in queries][WARM_QUESTIONS:]
 
 
 def speed(large: Workspace, asked: Sequence[str], memories: int) -> Iterator[Row]:
-    """Yield how long searches take among *memories*."""
+    """Yield how long searches, and the hunt for duplicates, take among *memories*."""
 
     def goal(limit: float) -> Goal | None:
         return Goal(limit) if memories == GOAL_MEMORIES else None
 
     yield Row("words, in the index", "ms", in_index(large, asked), goal(1.5))
+    if by_meaning():
+        yield Row("words and meaning, in the index", "ms", in_index(large, asked, meant=True), goal(4.0))
+    yield Row("duplicates among all", "s", [timed(large.duplicates)], goal(5.0))
 
 
 # ---- goals
@@ -193,10 +207,10 @@ def speed(large: Workspace, asked: Sequence[str], memories: int) -> Iterator[Row
 
 def goals(found: dict[Way, Trial], places: Table) -> Table:
     """Return what was meant to be reached, and what was."""
-    words, cues = Way(), Way(cues=True)
+    words, cues, meaning = Way(), Way(cues=True), Way(semantic=True)
     least = [
         (words, ALL, "r5", 0.89), (words, ALL, "mrr", 0.87), (cues, ALL, "r1", 0.93), (cues, ALL, "r5", 0.99),
-        (cues, "paraphrase", "r5", 0.95),
+        (cues, "paraphrase", "r5", 0.95), (meaning, ALL, "r5", 0.95),
     ]  # fmt: skip
     rows: list[Sequence[str | float]] = []
     for way, kind, measure, goal in least:
@@ -226,7 +240,7 @@ def by_locomo(path: Path) -> Table:
     for protocol in locomo.protocols(path):
         for way in (way for way in ways() if not way.also and not way.cues):
             say(f"asking LoCoMo's questions as {protocol.name}: {way}")
-            of = locomo.found(protocol)
+            of = locomo.found(protocol, semantic=way.semantic)
             rows.append([f"{protocol.name}: {way}", of.questions, of.r5, of.mrr])
     return Table("LoCoMo, asked as others ask it", ("questions", "R@5", "MRR"), rows)
 
@@ -242,8 +256,8 @@ def measure(memories: int, path: Path | None) -> tuple[list[Table], list[Row]]:
     others = {f"others/{note.file_name}": note.raw() for note in notes}
     with opened(others | devmem.files(cues=True)) as large:
         with_cues = amid_others(large, Way(cues=True))
-    with opened(others | devmem.files(cues=False)) as large:
-        amid = [amid_others(large, Way())]
+    with opened(others | devmem.files(cues=False), semantic=by_meaning()) as large:
+        amid = [amid_others(large, way) for way in (Way(), Way(semantic=True)) if way in found]
         rows = told(speed(large, asked, memories))
         tables.append(by_part(large, asked))
     title = f"The same amid {memories:,} other memories, of random words"
@@ -261,7 +275,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     options = parser.parse_args()
     tables, rows = measure(options.memories, options.locomo)
-    about = machine()
+    about = f"{machine()}; by meaning: {semantic.found()}"
     if options.json:
         print(json.dumps({
             "machine": about, "tables": [asdict(each) for each in tables], "rows": [described(row) for row in rows]

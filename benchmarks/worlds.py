@@ -129,8 +129,13 @@ class Quiet:
 
 
 @contextmanager
-def opened(files: Mapping[str, bytes]) -> Iterator[Workspace]:
-    """Give a workspace on a machine of its own, warm: *files*, bytes by path, are indexed, and said not to change."""
+def opened(files: Mapping[str, bytes], *, semantic: bool = False) -> Iterator[Workspace]:
+    """Give a workspace on a machine of its own, warm: *files*, bytes by path, are indexed, and told not to change.
+
+    Args:
+        files: Its memories.
+        semantic: They have vectors, too.
+    """
     with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder:
         own = {name: str(Path(folder, name)) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE", "HOME")}
         files = {"MEMFS_HOME/config.toml": PATIENT, **{f"project/.memory/{path}": raw for path, raw in files.items()}}
@@ -139,6 +144,6 @@ def opened(files: Mapping[str, bytes]) -> Iterator[Workspace]:
             Path(folder, path).write_bytes(raw)
         time.sleep(SETTLED_SECONDS)
         workspace = Workspace.open(Path(folder, "project"), environ=own)
-        workspace.search("", limit=1)
+        workspace.search("", semantic=semantic)
         workspace.hints = Quiet()
         yield workspace

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from memfs import quality
 from memfs.answers import Entry
+from memfs.answers import Results
 from memfs.errors import Ambiguous
 from memfs.errors import Conflict
 from memfs.errors import Invalid
@@ -64,23 +67,24 @@ def read(path: Path) -> list[Question]:
         raise StorageFailed.of(error, path, "read") from error
 
 
-def ask(workspace: Workspace, questions: Sequence[Question]) -> Trial:
-    """Return what comes of putting *questions* to *workspace*; changes no file.
+def ask(workspace: Workspace, questions: Sequence[Question], *, semantic: bool = False) -> Trial:
+    """Return what comes of putting *questions* to *workspace*, by meaning too if *semantic*; changes no file.
 
     A right answer is one by whatever `Workspace.get` takes. A question of which none is there is left out.
 
     Raises:
         Invalid: No question is left.
+        Refused: *semantic* is asked for, and there is no embedder.
     """
-    # what the first search takes longer for is no part of any question: opening the index
-    notes = dict.fromkeys(workspace.search("", limit=1).notes)
+    # what the first search takes longer for is no part of any question: opening the index, making vectors
+    notes = dict.fromkeys(workspace.search("", limit=1, semantic=semantic).notes)
     asked, ranks, seconds, missed = [], [], [], []
     for question in questions:
         answers = _answers(workspace, question, notes)
         if not answers:
             continue
         try:
-            places, took = _places(workspace, question, answers, notes)
+            places, took = _places(partial(workspace.search, semantic=semantic), question, answers, notes)
         except OutOfScope as error:
             notes[f"Line {question.line} is left out: {error}"] = None
             continue
@@ -111,12 +115,12 @@ def _answers(workspace: Workspace, question: Question, notes: dict[str, None]) -
 
 
 def _places(
-    workspace: Workspace, question: Question, answers: dict[Path, Entry], notes: dict[str, None]
+    search: Callable[..., Results], question: Question, answers: dict[Path, Entry], notes: dict[str, None]
 ) -> tuple[dict[Path, int], float]:
     """Return where those of *answers* stand that are found, and the seconds that a search as usual takes."""
 
     def places(limit: int) -> dict[Path, int]:
-        results = workspace.search(question.text, also=question.also, limit=limit)
+        results = search(question.text, also=question.also, limit=limit)
         notes.update(dict.fromkeys(results.notes))
         ranked = enumerate((hit.entry.path for hit in results.hits), 1)
         return {path: place for place, path in ranked if path in answers}

@@ -11,6 +11,7 @@ import pytest
 from memfs import trial
 from memfs.errors import StorageFailed
 from memfs.faces.cli import run
+from memfs.semantic import found
 from tests.commands import Answer
 from tests.worlds import World
 from tests.worlds import files_below
@@ -76,6 +77,17 @@ def test_a_question_may_be_asked_in_other_words_too(bench: Bench) -> None:
     answer = bench([{**DEPLOYS, "also": ["deploy on Fridays"]}], "--json").json
 
     assert answer["kinds"]["all"]["r1"] == 1
+
+
+def test_questions_are_asked_by_meaning_where_that_is_to_be_had(bench: Bench) -> None:
+    """What shares no word with the question is found then; without an embedder it is refused, and told why."""
+    answer = bench([{"query": "SQL", "gold": ["db1"]}], "--semantic", "--json")
+
+    if found().embedder is None:
+        assert answer.code == 6
+        assert answer.error["code"] == "refused"
+    else:
+        assert answer.json["kinds"]["all"]["mrr"] > 0
 
 
 def test_json_has_the_same_for_programs(bench: Bench) -> None:

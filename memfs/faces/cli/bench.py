@@ -26,8 +26,9 @@ def bench_command() -> None:
 
 @bench_command.command("retrieval")
 @click.argument("queries", type=click.Path(path_type=Path), metavar="QUERIES.jsonl")
+@click.option("--semantic", is_flag=True, help="Find by meaning, too.")
 @common
-def retrieval_command(queries: Path, *, as_json: bool) -> None:
+def retrieval_command(queries: Path, *, semantic: bool, as_json: bool) -> None:
     """Put questions of your own to the memories seen here.
 
     \b
@@ -41,7 +42,7 @@ def retrieval_command(queries: Path, *, as_json: bool) -> None:
     """
     from memfs import trial
 
-    tried = trial.ask(workspace(), trial.read(queries))
+    tried = trial.ask(workspace(), trial.read(queries), semantic=semantic)
     if as_json:
         tell(_trial_json(tried))
     else:
