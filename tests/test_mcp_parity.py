@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from memfs.faces import render
+from memfs.faces import render_near
 from memfs.faces.mcp import shapes
 from memfs.query import Filters
 from memfs.workspace import Workspace
@@ -32,6 +33,9 @@ ONLY_MCP = {
     "project",
 }  # fmt: skip
 """Keys that recall's users expect beside what the other faces say; what they say is checked where it is meant."""
+
+NEAR = {"similar", "related", "removed"}
+"""Keys with memories in short."""
 
 FULL = """\
 ---
@@ -88,7 +92,7 @@ def machines(tmp_path: Path) -> Machines:
             f'[groups.team]\nmembers = ["{world.trusted()}"]\n',
         )
         for folder in (world.folder(), world.folder("other")):
-            world.open(folder)
+            world.open(folder).catch_up()  # a save tells what is alike of what the index has
     return Machines(first, *others)
 
 
@@ -110,7 +114,7 @@ def agreed(world: World, said: Json, other: World, meant: Json) -> set[str]:
     """Return the keys that both machines show, after checking that they say the same under each."""
     here, there = same(world, said), same(other, meant)
     both: set[str] = here.keys() & there.keys()
-    for key in both - {"hits", "memories", "stores"}:
+    for key in both - {"hits", "memories", "stores", *NEAR}:
         if key == "summary" or (key == "snippet" and key not in here):
             continue  # over MCP a memory without a written summary is shown with the beginning of its text
         assert here[key] == there[key], key
@@ -118,6 +122,12 @@ def agreed(world: World, said: Json, other: World, meant: Json) -> set[str]:
         assert said["timestamp"] == datetime.fromisoformat(meant["created"]).timestamp() * 1000
     if "is_global" in said and "scope" in said:
         assert said["is_global"] == (meant["scope"] == "global")
+    for key in both & NEAR:
+        assert len(here[key]) == len(there[key])
+        for mine, theirs in zip(said[key], meant[key], strict=True):
+            assert agreed(world, mine, other, theirs) >= (
+                {"id", "path"} if key == "removed" else {"id", "score", "scope"}
+            )
     for key in both & {"hits", "memories"}:
         assert len(here[key]) == len(there[key])
         for mine, theirs in zip(said[key], meant[key], strict=True):
@@ -222,6 +232,30 @@ READING: dict[str, Verb] = {
         ("get_memory", {"memory_id": "far", "project": "other"}),
         (*MEMORY, "body", "trusted"),
     ),
+    "search in several words": Verb(
+        ("search", "primary", "--also", "striped zebra", "--also", "keys"),
+        lambda here: render.results_json(here.search("primary", also=["striped zebra", "keys"])),
+        ("search_memories", {"query": "primary", "also": ["striped zebra", "keys"]}),
+        ("query", "hits"),
+    ),
+    "search across projects in several words": Verb(
+        ("search", "elsewhere", "--also", "zebra", "--all"),
+        lambda here: render.results_json(here.across().search("elsewhere", also=["zebra"])),
+        ("search_all_projects", {"query": "elsewhere", "also": ["zebra"]}),
+        ("query", "hits"),
+    ),
+    "related": Verb(
+        ("related", "abc"),
+        lambda here: render_near.related_json(here.related("abc")),
+        ("get_related_memories", {"memory_id": "abc"}),
+        ("id", "related"),
+    ),
+    "related by a link": Verb(
+        ("related", "full", "-n", "1"),
+        lambda here: render_near.related_json(here.related("full", limit=1)),
+        ("get_related_memories", {"memory_id": "full", "limit": 1}),
+        ("id", "related"),
+    ),
     "list": Verb(
         ("list",), lambda here: render.listing_json(here.list()), ("list_memories", {}), ("memories", "total")
     ),
@@ -277,6 +311,37 @@ WRITING: dict[str, Verb] = {
             {"content": "A new zebra.", "scope": "group:team", "channels": ["news"], "context_type": "todo"},
         ),
         MEMORY,
+    ),
+    "save with cues": Verb(
+        ("save", "# T\n\nzebra, striped", "--cue", "horse with a pattern", "--type", "todo", "--importance", "5"),
+        lambda here: render.done_json(
+            here.save("# T\n\nzebra, striped", {"cues": ["horse with a pattern"], "type": "todo", "importance": "5"})
+        ),
+        (
+            "store_memory",
+            {"content": "# T\n\nzebra, striped", "cues": ["horse with a pattern"], "context_type": "todo"},
+        ),
+        MEMORY,
+    ),
+    "save into": Verb(
+        ("save", "Except in zoos.", "--into", "abc", "--tag", "x", "--cue", "y", "--importance", "5"),
+        lambda here: render.done_json(
+            here.save("Except in zoos.", {"tags": ["x"], "cues": ["y"], "importance": "5"}, merge_into="abc")
+        ),
+        ("store_memory", {"content": "Except in zoos.", "merge_into": "abc", "tags": ["x"], "cues": ["y"]}),
+        MEMORY,
+    ),
+    "change cues": Verb(
+        ("update", "abc", "--cue", "one", "--cue", "two"),
+        lambda here: render.done_json(here.update("abc", {"cues": ["one", "two"]})),
+        ("update_memory", {"memory_id": "abc", "cues": ["one", "two"]}),
+        MEMORY,
+    ),
+    "consolidate": Verb(
+        ("consolidate", "abc", "full", "--keep", "abc"),
+        lambda here: render.done_json(here.consolidate(["abc", "full"], keep="abc")),
+        ("consolidate_memories", {"memory_ids": ["abc", "full"], "keep_id": "abc"}),
+        (*MEMORY, "removed"),
     ),
     "put into a channel": Verb(
         ("update", "abc", "--channel", "api", "--channel", "news"),
@@ -365,8 +430,36 @@ def test_what_writes_says_and_does_the_same_in_three_ways(machines: Machines) ->
             said = checked(machines, verb, agent)
 
             assert said["success"] is True
-            assert said.keys() - ONLY_MCP <= {*MEMORY, "notes", "summary", "trusted"}, name
+            assert said.keys() - ONLY_MCP <= {*MEMORY, *NEAR, "notes", "summary", "trusted"}, name
             assert files_of(machines.command) == files_of(machines.library) == files_of(machines.server) != before
+
+
+def test_copies_are_the_same_in_three_ways(machines: Machines) -> None:
+    """Groups, who is kept, how alike the others are; and the files after they are made one."""
+    for world in machines:
+        for name in "xyz":
+            text = f"The nightly backup of {name} goes to another region, encrypted with its own key."
+            put(world.folder() / ".memory", f"{name}.md", f"---\nid: {name}\ncreated: 2026-03-01\n---\n{text}\n")
+    with connected(machines.server) as agent:
+        before = files_of(machines.server)
+        for merge in (False, True):
+            flag = ["--merge"] if merge else []
+            typed = memfs(machines.command, "duplicates", "--threshold", "0.5", "-n", "3", *flag, "--json").json
+            called = render_near.duplicates_json(machines.library.open().duplicates(0.5, limit=3, merge=merge))
+            said = agent.call("find_duplicates", similarity_threshold=0.5, limit=3, auto_merge=merge)
+
+            assert same(machines.command, typed) == same(machines.library, called)
+            ours = [[group["keep"]["id"], *(each["id"] for each in group["others"])] for group in typed["groups"]]
+            theirs = [
+                [group["keep"]["memory_id"], *(each["memory_id"] for each in group["duplicates"])]
+                for group in said["groups"]
+            ]
+            assert ours == theirs
+            assert {"x", "y", "z"} in map(set, ours)
+            assert [each["merged"] for each in said["groups"]] == [each["merged"] for each in typed["groups"]]
+            assert same(machines.server, said.get("notes", [])) == same(machines.command, typed["notes"])
+            assert files_of(machines.command) == files_of(machines.library) == files_of(machines.server)
+            assert (files_of(machines.server) == before) is not merge
 
 
 REFUSED: dict[str, tuple[str, Json]] = {

@@ -395,6 +395,23 @@ EVERYWHERE: tuple[Step, ...] = (
         "session",
     ),
     Step("organize_session", {"session_name": "Nothing", "memory_ids": ["nosuchid"]}, "Memory nosuchid not found"),
+    # ---- near ones
+    Step("find_duplicates", {}, {"groups": [], "count": 0, "total": 0}),
+    Step("find_duplicates", {"similarity_threshold": 2}, "similarity_threshold must be at most 1, not 2."),
+    Step(
+        "get_related_memories",
+        {"memory_id": "{session}", "limit": 2},
+        {
+            "memory_id": "{session}",
+            "count": 2,
+            "related": [
+                {"memory_id": "{rule}", "relation": "parent_of", "direction": "outgoing", "similarity": SHARE},
+                {"memory_id": "{decision}", "relation": "parent_of", "direction": "outgoing"},
+            ],
+        },
+    ),
+    Step("get_related_memories", {"memory_id": "nosuchid"}, "Memory nosuchid not found"),
+    Step("consolidate_memories", {"memory_ids": ["{rule}", "nosuchid"]}, "Memory nosuchid not found"),
     Step("organize_session", {"session_name": "Nothing", "memory_ids": []}, "memory_ids must not be empty, not []."),
     Step(
         "summarize_session",

@@ -152,6 +152,40 @@ def test_the_list_of_tools_is_small_and_no_description_is_cut(listing: Json) -> 
             assert each["title"], each["name"]
 
 
+def test_what_to_give_for_a_question_in_other_words_is_taught(listing: Json) -> None:
+    """Three cues with a save, in other words than the text's; paraphrases with a search; what is alike is made one."""
+    tools = {tool["name"]: tool for tool in listing["tools/list"]["tools"]}
+    saving, searching = tools["store_memory"], tools["search_memories"]
+    cues = saving["inputSchema"]["properties"]["cues"]["description"]
+
+    assert "three cues" in saving["description"]
+    assert "Three short phrases, in other words than the text's" in cues
+    assert "similar" in saving["description"]
+    assert "paraphrases" in searching["inputSchema"]["properties"]["also"]["description"]
+    for name in ("store_batch_memories", "update_memory"):
+        properties = tools[name]["inputSchema"]["properties"]
+        assert "cues" in (properties["memories"]["items"]["properties"] if "memories" in properties else properties)
+    assert "also" in tools["search_all_projects"]["inputSchema"]["properties"]
+    for words in ("three cues", "`also`", "`similar`"):
+        assert words in listing["initialize"]["instructions"]
+
+
+def test_lengths_and_empty_defaults_are_checked_though_they_are_not_listed(world: World, listing: Json) -> None:
+    """The list is for a model to read; what a call has to be is the schema's."""
+    told = json.dumps(listing["tools/list"])
+    with connected(world, MODERN) as agent:
+        empty = agent.refused("store_memory", content="")
+        few = agent.refused("consolidate_memories", memory_ids=[])
+        long = agent.refused("search_memories", query="x", regex="x" * 1_001)
+
+    assert [
+        word for word in ("minLength", "maxLength", "minItems", '"default": []', '"default": false') if word in told
+    ] == []
+    assert empty == "content must not be empty, not ''."
+    assert few == "memory_ids must not be empty, not []."
+    assert "at most 1000 characters" in long
+
+
 def test_every_schema_is_a_flat_object_that_takes_nothing_unknown(listing: Json) -> None:
     """No combinators, which clients flatten or skip; each argument has a type; what is required is there."""
     for tool in listing["tools/list"]["tools"]:
@@ -177,13 +211,18 @@ def test_every_tool_says_what_it_does_to_memories(listing: Json) -> None:
     hints = {tool["name"]: assumed | tool["annotations"] for tool in listing["tools/list"]["tools"]}
     reading = {
         "search_memories", "search_all_projects", "get_memory", "list_memories", "memory_status",
-        "memory_changes", "get_memory_history",
+        "memory_changes", "get_memory_history", "get_related_memories",
         "recall_relevant_context", "auto_session_start", "get_time_window_context",
     }  # fmt: skip
 
     assert {name for name, each in hints.items() if each["readOnlyHint"]} == reading
     changing = {name: each for name, each in hints.items() if name not in reading}
-    assert {name for name, each in changing.items() if each["destructiveHint"]} == {"update_memory", "delete_memory"}
+    assert {name for name, each in changing.items() if each["destructiveHint"]} == {
+        "update_memory",
+        "delete_memory",
+        "find_duplicates",
+        "consolidate_memories",
+    }
     assert {name for name, each in changing.items() if each["idempotentHint"]} == {
         "update_memory",
         "move_memory",

@@ -142,7 +142,12 @@ def test_skills_are_the_users_but_for_the_one_that_teaches() -> None:
         assert skill["name"] == name
         assert skill.get("disable-model-invocation", False) == (name != "memory")
         assert ("$ARGUMENTS" in skill.content) == ("argument-hint" in skill.metadata)
-        assert set(re.findall(r"`(\w+_\w+)`", skill.content)) <= tools | {"context_type", "is_global", "code_pattern"}
+        assert set(re.findall(r"`(\w+_\w+)`", skill.content)) <= tools | {
+            "context_type",
+            "is_global",
+            "code_pattern",
+            "merge_into",
+        }
         allowed = re.findall(r"mcp__\S+?__(\w+)", str(skill.get("allowed-tools", "")))
         assert {tool for tool in TOOLS if tool.name in allowed and tool.destroys} == set()
         assert set(allowed) <= tools

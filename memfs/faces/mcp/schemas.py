@@ -69,28 +69,32 @@ def _list(of: Schema, description: str = "", default: list[str] | None = None, *
 
 
 KIND = _choice(*TYPES)
-ID = _text("Its id, a beginning of the id, its path, or its whole title.", least=1)
+ID = _text("Its id or a beginning of it, path, or whole title.", least=1)
 NAME = _text(least=1)
 """The same, where another tool has the words."""
-DIGEST = _text("Of get_memory: refuse if the file changed since.")
+DIGEST = _text("Of get_memory: refuse if changed since.")
 TEXTS = {"type": "string"}
 IMPORTANCE = _number(1, 10)
 SCOPE = "workspace, global or group:NAME"
 ALLOW_SECRET: dict[str, Schema] = {"allow_secret": _flag("Only when the user said so.", default=False)}
 
 _MEMORY: dict[str, Schema] = {
-    "content": _text("Markdown. One fact, decision or rule, with its why; readable on its own.", least=1),
+    "content": _text("Markdown. One fact or rule, with its why; readable on its own.", least=1),
     "context_type": _choice(*TYPES, default="information"),
     "tags": _list(TEXTS, default=[]),
-    "importance": _number(1, 10, 5, "8 and above: later sessions are told it first."),
-    "summary": _text("One sentence; default: its beginning."),
+    "importance": _number(1, 10, 5, "From 8 on told first."),
+    "cues": _list(
+        TEXTS, "Three short phrases, in other words than the text's, by which one who forgot them will ask for it."
+    ),
+    "summary": _text("One sentence."),
     "session_id": _text(),
-    "ttl_seconds": _number(60, description="Hide it from search after so long."),
-    "is_global": _flag("For every project of this user, not this one alone.", default=False),
-    "scope": _text(f"{SCOPE}; default: this project."),
+    "ttl_seconds": _number(60, description="Hidden after it."),
+    "is_global": _flag("For all projects of this user.", default=False),
+    "scope": _text(SCOPE),
     "channels": _list(TEXTS, "Topics that other projects subscribe to."),
     "category": _text(),
 }
+_MERGE: dict[str, Schema] = {"merge_into": _text("Add it to this memory instead, such as one of `similar`.")}
 
 
 def _untold(properties: dict[str, Schema]) -> dict[str, Schema]:
@@ -100,17 +104,19 @@ def _untold(properties: dict[str, Schema]) -> dict[str, Schema]:
     }
 
 
-_BATCH = _untold(_MEMORY) | {"context_type": {"type": "string", "default": "information"}}
+_BATCH = {name: {key: each[key] for key in each if key != "default"} for name, each in _untold(_MEMORY).items()}
+_BATCH["context_type"] = TEXTS
 
 _CHANGES: dict[str, Schema] = {
-    "memory_id": ID,
+    "memory_id": NAME,
     "content": _text("The whole new text.", least=1),
-    "context_type": KIND,
-    "tags": _list(TEXTS, "Replace all tags; so do channels."),
+    "context_type": _text(),
+    "tags": _list(TEXTS, "All from now on; so channels, cues."),
     "importance": IMPORTANCE,
+    "cues": _list(TEXTS),
     "summary": _text(),
     "session_id": _text(),
-    "is_global": _flag("Move it: true to the global store, false to this workspace."),
+    "is_global": _flag("Move it: to global, or back here."),
     "channels": _list(TEXTS),
     "category": _text(),
     "digest": DIGEST,
@@ -118,7 +124,7 @@ _CHANGES: dict[str, Schema] = {
 
 _NARROW: dict[str, Schema] = {
     "min_importance": IMPORTANCE,
-    "context_types": _list(KIND),
+    "context_types": _list(TEXTS),
     "category": _text(),
     "tags": _list(TEXTS, "Any of them."),
     "channels": _list(TEXTS),
@@ -127,51 +133,53 @@ _NARROW: dict[str, Schema] = {
 
 _SEARCH: dict[str, Schema] = {
     "query": _text(
-        'Any of the words may match; typos and other forms of a word do too. "exact words", -not, and filters '
+        'Any word may match, in other forms and with typos too. "exact words", -not, and filters '
         "tag: type: path: channel: importance:>=8 created:>2026-01-31 narrow it; filters alone list the newest.",
     ),
+    "also": _list(TEXTS, "One or two paraphrases, when your first words may not be the memory's; one ranking."),
     "limit": _number(1, 100, 10),
     **_NARROW,
-    "fuzzy": _flag("Typos are always tolerated.", default=False),
-    "regex": _text("Must also match the title or text, in any case.", most=1_000),
-    "output_mode": _choice("full", "summary", "compact", description="full has the texts.", default="summary"),
+    "fuzzy": _flag(default=False),
+    "regex": _text("Must also match, in any case.", most=1_000),
+    "output_mode": _choice("full", "summary", "compact", description="full: with texts.", default="summary"),
     "max_tokens": _number(200, 20_000, TOKENS),
 }
 
 TOOLS = (
     Tool(
         "store_memory",
-        "Save a memory",
+        "Save",
         "Save what a later session should know, as soon as you learn it: a decision and its reasons, a rule or "
         "preference the user states, a cause that was hard to find, how this project is built or run. Not what the "
-        "code or git already says, no secrets, no step-by-step progress. Search first: update_memory if it is known.",
-        _object(_MEMORY | ALLOW_SECRET, "content"),
+        "code or git already says, no secrets, no step-by-step progress. Give three cues. `similar` in the answer says "
+        "nearly the same: make them one (merge_into, consolidate_memories).",
+        _object(_MEMORY | _MERGE | ALLOW_SECRET, "content"),
     ),
     Tool(
         "store_batch_memories",
-        "Save several memories",
-        "Save several memories at once; each as store_memory takes it. All are checked before the first is written.",
+        "Save several",
+        "Save several at once, each as store_memory takes it; all are checked before the first is written.",
         _object({"memories": _list(_object(_BATCH, "content"), least=1)} | ALLOW_SECRET, "memories"),
     ),
     Tool(
         "update_memory",
-        "Change a memory",
-        "Change a memory that became wrong or incomplete, rather than saving a second one. Only what you pass changes. "
-        "Refused if the file was edited since you read it.",
+        "Change",
+        "Change a memory that became wrong or incomplete, rather than saving a second. Only what you pass changes. "
+        "Refused if edited since you read it.",
         _object(_CHANGES | ALLOW_SECRET, "memory_id"),
         destroys=True,
         repeats=True,
     ),
     Tool(
         "delete_memory",
-        "Forget a memory",
-        "Remove a memory that is wrong or no longer matters. rollback_memory brings it back.",
+        "Forget",
+        "Remove a memory that is wrong or no longer matters. rollback_memory undoes it.",
         _object({"memory_id": NAME, "digest": _text()}, "memory_id"),
         destroys=True,
     ),
     Tool(
         "search_memories",
-        "Search memories",
+        "Search",
         "Find what earlier sessions learned. Use it before you start a task, choose a library or a design, meet an "
         "error, or ask the user something they may have answered before. Best first.",
         _object(_SEARCH, "query"),
@@ -180,13 +188,12 @@ TOOLS = (
     Tool(
         "search_all_projects",
         "Search all projects",
-        "Ask the memories of all the user's projects, when this project's do not know: how it was solved elsewhere, "
-        "what the other side of an interface expects. Works where the user switched it on. Arguments as in "
-        "search_memories. Each hit names its project: what holds there need not hold here.",
+        "Ask all the user's projects, when this one's memories do not know: how it was solved elsewhere, what the "
+        "other side of an interface expects. Works where the user switched it on. Arguments as in search_memories. "
+        "What holds there need not hold here.",
         _object(
             {
-                **_untold(_SEARCH),
-                "context_types": _list(TEXTS),
+                **{name: each for name, each in _untold(_SEARCH).items() if name != "fuzzy"},
                 "projects": _list(TEXTS, "Only these, by name or path."),
             },
             "query",
@@ -195,8 +202,8 @@ TOOLS = (
     ),
     Tool(
         "get_memory",
-        "Read a memory",
-        "Read one memory whole, with all it says about itself and the path of its file.",
+        "Read",
+        "Read one memory whole, with all that is known of it.",
         _object(
             {
                 "memory_id": ID,
@@ -209,15 +216,15 @@ TOOLS = (
     ),
     Tool(
         "get_memory_history",
-        "What a memory was",
-        "What a memory says and said, newest first, who changed it and why: from git and memfs's journal.",
+        "History",
+        "What a memory said, newest first, and who changed it.",
         _object({"memory_id": NAME, "limit": _number(1, 100, 50)}, "memory_id"),
         reads=True,
     ),
     Tool(
         "rollback_memory",
-        "Bring a version back",
-        "Bring back a version of get_memory_history, or a deleted memory. What it says now stays a version.",
+        "Bring back",
+        "Bring back a version of get_memory_history, or a deleted memory.",
         _object(
             {
                 "memory_id": NAME,
@@ -231,8 +238,8 @@ TOOLS = (
     ),
     Tool(
         "list_memories",
-        "List memories",
-        "List memories page by page, without a question: the newest, or the most important, of a kind.",
+        "List",
+        "List memories page by page: the newest, or the most important, of a kind.",
         _object(
             {
                 **_untold(_NARROW),
@@ -240,30 +247,57 @@ TOOLS = (
                 "until": _text(),
                 "sort": _choice("created", "updated", "importance", default="created"),
                 "limit": _number(1, 100, 20),
-                "cursor": _text("next_cursor of the page before."),
+                "cursor": _text("next_cursor."),
             }
         ),
         reads=True,
     ),
     Tool(
+        "get_related_memories",
+        "Related",
+        "What a memory links to and what links to it, then what is alike, each with the reason.",
+        _object({"memory_id": NAME, "limit": _number(1, 100, 10)}, "memory_id"),
+        reads=True,
+    ),
+    Tool(
+        "find_duplicates",
+        "Find copies",
+        "Groups of memories that say nearly the same; from 0.5 on the same in other words.",
+        _object(
+            {
+                "similarity_threshold": _number(0.1, 1, 0.85),
+                "auto_merge": _flag("Make each group one memory.", default=False),
+                "limit": _number(1, 100, 10),
+                "keep_highest_importance": _flag("Else the newest.", default=True),
+            }
+        ),
+        destroys=True,
+    ),
+    Tool(
+        "consolidate_memories",
+        "Make one of several",
+        "Fold several memories into one, which gets all that the others say; they are removed.",
+        _object({"memory_ids": _list(TEXTS, least=2), "keep_id": _text()}, "memory_ids"),
+        destroys=True,
+    ),
+    Tool(
         "move_memory",
-        "Move a memory",
-        "Change who sees a memory by moving its file: workspace (this project), global (all of the user's projects), "
-        "group:NAME. Share beyond the project only when the user wants that.",
-        _object({"memory_id": NAME, "to": _text(SCOPE, least=1)}, "memory_id", "to"),
+        "Move",
+        "Change who sees a memory: workspace (this project), global (all of the user's projects), group:NAME. Share "
+        "beyond the project only when the user wants that.",
+        _object({"memory_id": NAME, "to": _text(least=1)}, "memory_id", "to"),
         repeats=True,
     ),
     Tool(
         "memory_status",
-        "How things stand",
-        "Which workspace, mode and stores this is, who sees them, what other projects share with it, what is wrong "
-        "with which file, and whether changes are watched live.",
+        "Status",
+        "Which workspace, mode and stores this is, who sees them, what is wrong with which file.",
         _object({}),
         reads=True,
     ),
     Tool(
         "recall_relevant_context",
-        "What is known for a task",
+        "What is known",
         "At the start of a task: the important memories that bear on it.",
         _object(
             {
@@ -282,7 +316,7 @@ TOOLS = (
         "Call once when a session begins: standing directives, recent decisions, patterns, and what bears on the task.",
         _object(
             {
-                "workspace_path": _text("Not needed."),
+                "workspace_path": _text(),
                 "task_hint": _text(),
                 "include_recent_decisions": _flag(default=True),
                 "include_directives": _flag(default=True),
@@ -295,16 +329,15 @@ TOOLS = (
     Tool(
         "memory_changes",
         "What others changed",
-        "What other sessions and people saved, changed, moved or removed since this session last heard, or since a "
-        "cursor of an earlier answer, or a time (12h, 7d, 2026-01-31). Use it in long work, before you rely on what "
-        "you read earlier.",
+        "What other sessions and people saved, changed, moved or removed since this session last heard, or since an "
+        "answer's cursor or a time (12h, 7d, 2026-01-31). Use it in long work, before you rely on what you read.",
         _object({"since": _text()}),
         reads=True,
     ),
     Tool(
         "quick_store_decision",
         "Save a decision",
-        "Save a decision with its reasons and what was decided against, in one call.",
+        "Save a decision with its reasons and what was decided against.",
         _object(
             {
                 "decision": _text(least=1),
@@ -321,7 +354,7 @@ TOOLS = (
     Tool(
         "organize_session",
         "Keep a session",
-        "Save a session: a memory that lists the others that belong to one piece of work.",
+        "Save a memory that lists the others of one piece of work.",
         _object(
             {
                 "session_name": _text(least=1),
@@ -347,37 +380,37 @@ TOOLS = (
     Tool(
         "get_time_window_context",
         "What was learned when",
-        "Everything that was learned in a window of time, oldest first, as one document; default: the last hour.",
+        "What was learned in a window of time, oldest first; default: the last hour.",
         _object(
             {
                 "hours": _number(0.1, 72),
                 "minutes": _number(1, 4_320),
-                "start_timestamp": _number(0, description="Milliseconds since 1970."),
+                "start_timestamp": _number(0, description="Milliseconds."),
                 "end_timestamp": _number(0),
                 "format": _choice("json", "markdown", "text", default="markdown"),
                 "include_metadata": _flag(default=True),
                 "group_by": _choice("type", "importance", "chronological", "tags", default="chronological"),
                 "min_importance": IMPORTANCE,
-                "context_types": _list(KIND),
+                "context_types": _list(TEXTS),
             }
         ),
         reads=True,
     ),
     Tool(
         "convert_to_global",
-        "Share with all projects",
-        "Move a memory to the user's global store, where every project in hybrid or global mode sees it.",
+        "Share",
+        "Move a memory to the global store, which all projects in hybrid or global mode see.",
         _object({"memory_id": NAME}, "memory_id"),
         repeats=True,
     ),
     Tool(
         "convert_to_workspace",
-        "Take back into a project",
+        "Take back",
         "Move a memory into this workspace, or another one.",
         _object(
             {
                 "memory_id": NAME,
-                "workspace_id": _text("Absolute path or name of a known workspace; default: this one."),
+                "workspace_id": _text("Path or name of a known one; default: this one."),
             },
             "memory_id",
         ),
@@ -386,17 +419,28 @@ TOOLS = (
 )
 """In the order in which they are listed."""
 
+
+def told(schema: Schema) -> Schema:
+    """Return *schema* as it is listed: without the least and most lengths, which a refusal says, and empty defaults."""
+    return {
+        key: told(value) if isinstance(value, dict) else value
+        for key, value in schema.items()
+        if key not in ("minLength", "maxLength", "minItems") and not (key == "default" and value in (False, []))
+    }
+
+
 INSTRUCTIONS = """\
 memfs is the long-term memory of this project: markdown files that you and the user both read and edit.
 
 When a session begins, call auto_session_start once, or search_memories with the task's words.
-Search before you decide, design, debug, or ask the user what they may have said before. Words are enough; a question \
-in other words is worth a second search.
+Search before you decide, design, debug, or ask the user what they may have said before. Words are enough; where \
+you may not have the memory's, pass the same in other words as `also`.
 Save (store_memory) as soon as it is learned: decisions with their reasons, rules and preferences the user states, \
 causes that were hard to find, facts about the environment. One fact a memory, understandable without the \
-conversation. Importance 8 and above is told to later sessions first. Do not save what the code or git says, \
-secrets, or progress notes.
-If a memory is wrong, update_memory or delete_memory it; never save a second one beside it.
+conversation, with three cues: how one who forgot its words will ask. Importance 8 and above is told to later \
+sessions first. Do not save what the code or git says, secrets, or progress notes.
+If a memory is wrong, update_memory or delete_memory it; never save a second one beside it. Where the answer to a \
+save names `similar` ones, make them one.
 When work ends, summarize_session.
 
 Memories belong to this project. is_global, scope, channels, convert_to_global and move_memory share them with \

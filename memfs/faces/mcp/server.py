@@ -37,6 +37,7 @@ from memfs.faces.mcp.desk import guarded
 from memfs.faces.mcp.schemas import INSTRUCTIONS
 from memfs.faces.mcp.schemas import TOOLS
 from memfs.faces.mcp.schemas import Tool
+from memfs.faces.mcp.schemas import told
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -298,7 +299,11 @@ def _listed(tool: Tool) -> types.Tool:
         open_world_hint=False,
     )
     return types.Tool(
-        name=tool.name, title=tool.title, description=tool.description, input_schema=tool.schema, annotations=hints
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=told(tool.schema),
+        annotations=hints,
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from memfs.answers import Done
     from memfs.answers import Entry
     from memfs.answers import Hit
+    from memfs.answers import Neighbour
     from memfs.errors import MemfsError
     from memfs.feed import Happening
     from memfs.history import Version
@@ -128,7 +129,22 @@ def hit(found: Hit, mode: str) -> Json:
 
 def done(made: Done) -> Json:
     """Return what a verb that writes came to: where the memory lies now, and what the caller should know."""
-    return noted(only(memory(made.entry), ("memory_id", "title", "scope", "path", "digest", "trusted")), made.notes)
+    shown = only(memory(made.entry), ("memory_id", "title", "scope", "path", "digest", "trusted"))
+    if made.similar:
+        shown["similar"] = [near(each) for each in made.similar]
+    if made.removed:
+        shown["removed"] = [{"memory_id": each.memory.id, "path": str(each.path)} for each in made.removed]
+    return noted(shown, made.notes)
+
+
+def near(neighbour: Neighbour) -> Json:
+    """Return a memory that is near another one, under recall's keys."""
+    said = render.near_json(neighbour)
+    shown = {{"score": "similarity"}.get(key, RENAMED.get(key, key)): value for key, value in said.items()}
+    shown["title"] = cut(shown["title"], LONG_TITLE)
+    if shown["trusted"]:
+        del shown["trusted"]
+    return shown
 
 
 def noted(answer: Json, notes: Sequence[str]) -> Json:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from memfs import query
+from memfs.answers import Neighbour
 from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
@@ -43,6 +44,10 @@ FLAWS = 20
 """Of each store that a status lists; `memfs doctor` has all."""
 
 
+MANY_COPIES = 20
+"""Of one memory that are named."""
+
+
 class Missing(NotFound):
     """No memory has that name, in recall's words."""
 
@@ -67,8 +72,14 @@ def missing(sentence: str) -> Iterator[None]:
 
 
 def store_memory(client: Client, args: Json) -> Json:
-    """Save one memory."""
-    return _saved(client, [args], allow_secret=args["allow_secret"])[0]
+    """Save one memory, or fold it into another one."""
+    if not (into := args.get("merge_into")):
+        return _saved(client, [args], allow_secret=args["allow_secret"])[0]
+    with missing("Memory {} not found"):
+        done = client.here.save(
+            args["content"], _values(args), scope=_wish(args), merge_into=into, allow_secret=args["allow_secret"]
+        )
+    return _told(done)
 
 
 def store_batch_memories(client: Client, args: Json) -> Json:
@@ -76,7 +87,8 @@ def store_batch_memories(client: Client, args: Json) -> Json:
     saved = _saved(client, args["memories"], allow_secret=args["allow_secret"])
     notes = list(dict.fromkeys(note for each in saved for note in each.get("notes", ())))
     answer = {"success": True, "count": len(saved), "memory_ids": [each["memory_id"] for each in saved]}
-    return shapes.noted(answer, notes)
+    similar = {each["memory_id"]: each["similar"] for each in saved if "similar" in each}
+    return shapes.noted(answer | ({"similar": similar} if similar else {}), notes)
 
 
 def quick_store_decision(client: Client, args: Json) -> Json:
@@ -103,14 +115,15 @@ def quick_store_decision(client: Client, args: Json) -> Json:
 
 def _saved(client: Client, batch: Sequence[Json], *, allow_secret: bool) -> list[Json]:
     drafts = [Draft(args["content"], _values(args), _wish(args)) for args in batch]
-    answers = []
-    for done in client.here.save_all(drafts, allow_secret=allow_secret):
+    saved = client.here.save_all(drafts, allow_secret=allow_secret)
+    for done in saved:
         client.saw(done.entry)
-        shown = shapes.memory(done.entry)
-        answers.append(
-            {"success": True, **shapes.done(done), "timestamp": shown["timestamp"], "summary": shown["summary"]}
-        )
-    return answers
+    return [_told(done) for done in saved]
+
+
+def _told(done: Done) -> Json:
+    """Return what a save came to."""
+    return {"success": True, **shapes.done(done), **shapes.only(shapes.memory(done.entry), ("timestamp", "summary"))}
 
 
 def _wish(args: Json) -> str:
@@ -135,6 +148,7 @@ def _values(args: Json) -> dict[str, Value]:
         "tags": list(args.get("tags", [])),
         "category": args.get("category", ""),
         "channels": list(args.get("channels", [])),
+        "cues": list(args.get("cues", [])),
         "summary": args.get("summary", ""),
         "session": args.get("session_id", ""),
     }
@@ -152,7 +166,7 @@ def update_memory(client: Client, args: Json) -> Json:
     changes: dict[str, Value | None] = {
         key: args[name] or None
         for key, name in (
-            *((key, key) for key in ("summary", "category", "tags", "channels")),
+            *((key, key) for key in ("summary", "category", "tags", "channels", "cues")),
             ("session", "session_id"),
         )
         if name in args
@@ -212,6 +226,13 @@ def _refuse_to_vouch(entry: Entry, target: str) -> None:
             f"{entry.path} came with the repository, and in {target} it would pass for the user's own. "
             "If they vouch for it: `memfs trust`, then move it."
         )
+
+
+def consolidate_memories(client: Client, args: Json) -> Json:
+    """Make one memory of several."""
+    with missing("Memory {} not found"):
+        done = client.here.consolidate(args["memory_ids"], keep=args.get("keep_id", ""))
+    return {"success": True, **shapes.done(done)}
 
 
 def delete_memory(client: Client, args: Json) -> Json:
@@ -298,6 +319,38 @@ def rollback_memory(client: Client, args: Json) -> Json:
 # ---- finding
 
 
+def find_duplicates(client: Client, args: Json) -> Json:
+    """Find groups of copies; with `auto_merge` make one memory of each."""
+    found = client.here.duplicates(
+        args["similarity_threshold"],
+        limit=int(args["limit"]),
+        merge=args["auto_merge"],
+        newest=not args["keep_highest_importance"],
+    )
+    groups = [
+        {
+            "keep": shapes.near(Neighbour(group.entry, 1.0)),
+            "duplicates": [shapes.near(each) for each in group.others[:MANY_COPIES]],
+            "merged": group.merged,
+        }
+        | ({"more": len(group.others) - MANY_COPIES} if len(group.others) > MANY_COPIES else {})
+        for group in found.groups
+    ]
+    shown, left_out = shapes.bounded(groups, TOKENS)
+    answer = {"groups": shown, "count": len(shown), "total": found.total}
+    notes = [*found.notes, *([f"{left_out} more groups did not fit; ask with a smaller limit."] if left_out else [])]
+    return shapes.noted(answer, notes)
+
+
+def get_related_memories(client: Client, args: Json) -> Json:
+    """Show what is near a memory."""
+    with missing("Memory {} not found"):
+        related = client.here.related(args["memory_id"], limit=int(args["limit"]))
+    near, _ = shapes.bounded([shapes.near(each) for each in related.neighbours], TOKENS)
+    answer = {"memory_id": related.entry.memory.id, "related": near, "count": len(near)}
+    return shapes.noted(answer, related.notes)
+
+
 def search_memories(client: Client, args: Json) -> Json:
     """Search, in the output mode and budget that are asked for."""
     return _found(client, client.here, args, _filters(args))
@@ -314,7 +367,8 @@ def search_all_projects(client: Client, args: Json) -> Json:
 def _found(client: Client, workspace: Workspace, args: Json, filters: Filters) -> Json:
     mode = args["output_mode"]
     regex = f"(?i){args['regex']}" if args.get("regex") else ""
-    results = workspace.search(args["query"], filters=filters, limit=int(args["limit"]), regex=regex)
+    also, limit = args.get("also", ()), int(args["limit"])
+    results = workspace.search(args["query"], also=also, filters=filters, limit=limit, regex=regex)
     found, left_out = shapes.bounded([shapes.hit(each, mode) for each in results.hits], int(args["max_tokens"]))
     if mode == "full":
         for each, shown in zip(results.hits, found, strict=False):
@@ -417,7 +471,8 @@ HANDLERS = {
     for handler in (
         store_memory, store_batch_memories, update_memory, delete_memory, search_memories, search_all_projects,
         get_memory, list_memories, move_memory, memory_status, quick_store_decision, convert_to_global,
-        convert_to_workspace, get_memory_history, rollback_memory,
+        convert_to_workspace, get_memory_history, rollback_memory, find_duplicates, consolidate_memories,
+        get_related_memories,
     )
 }  # fmt: skip
 """Tool to what it does; those of `contexts` are beside."""
