@@ -74,7 +74,7 @@ class Health:
         """Return whether memories are found by meaning; the embedder is loaded, to see that it is whole."""
         from memfs.semantic import found
 
-        return str(found()) if self.config.semantic else "off, by search.semantic in config.toml"
+        return str(found()) if self.config.semantic else "off, by search.semantic or MEMFS_SEMANTIC"
 
     def _guest_status(self, part: Part) -> GuestStatus:
         within = [part.within]
