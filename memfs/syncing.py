@@ -40,6 +40,7 @@ from memfs.shelves import place_of
 from memfs.shelves import store_at
 from memfs.shelves import stores
 from memfs.store import ABSENT
+from memfs.store import Store
 from memfs.uniting import Load
 from memfs.uniting import Tree
 from memfs.uniting import United
@@ -145,6 +146,7 @@ class _Sync:
         self.held: set[str] = set()
         self.waiting: list[str] = []
         self.apart: set[str] = set()
+        self._opened: dict[str, Store] = {}
         self.load: Load = self.repository.blobs
         self.known = {place[0] for path in self._tree(self.repository.head()) if (place := self._place(path))}
 
@@ -397,6 +399,7 @@ class _Sync:
             Conflict: A file is neither as in *before* nor as it is to be.
             Refused: Its store is not synced.
         """
+        self._opened.clear()
         paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
         paths = sorted({*paths, *united.clashes} - left_out)
         wanted = [blob.oid for path in paths for blob in (before.get(path), after.get(path)) if blob and blob.is_file]
@@ -418,9 +421,7 @@ class _Sync:
         if (place := self._place(path)) is None:
             return self._plain_step(path, old, new)
         prefix, name = place
-        if why := self._shut(prefix):
-            raise Refused(f"The remote has another {path}, and {prefix} is not synced: {why}. Nothing was changed.")
-        store = store_at(self.config, self.shelf, prefix)
+        store = self._opened.get(prefix) or self._open(prefix, path)
         there = store.read(name).raw if store.stamp(name) != GONE else None
         known = there and self.repository.kept(path, there)
         if known == new:
@@ -435,6 +436,13 @@ class _Sync:
         if new is None:
             return 2, partial(store.remove, name, expect)
         return int(there is not None), partial(store.write, name, new, expect)
+
+    def _open(self, prefix: str, path: str) -> Store:
+        """Return the store at *prefix*, for *path* and all that is to come there."""
+        if why := self._shut(prefix):
+            raise Refused(f"The remote has another {path}, and {prefix} is not synced: {why}. Nothing was changed.")
+        self._opened[prefix] = store_at(self.config, self.shelf, prefix)
+        return self._opened[prefix]
 
     def _plain_step(self, path: str, old: bytes | None, new: bytes | None) -> Step | None:
         """Return what has the file *path*, no memory, be *new* where it is *old*; memfs puts no other files here."""
