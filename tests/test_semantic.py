@@ -29,6 +29,7 @@ from memfs.workspace import Workspace
 from tests.commands import as_json
 from tests.commands import memfs
 from tests.serving import within
+from tests.test_architecture import loaded_by
 from tests.worlds import World
 from tests.worlds import finished
 from tests.worlds import within_deadline
@@ -477,6 +478,7 @@ def test_the_command_line_searches_by_words_until_it_is_asked(world: World) -> N
     write(world.folder(), TEXTS)
 
     assert as_json(world, "search", "database", "setup")["hits"] == []
+    assert "numpy" not in loaded_by(world, "search", "database", "setup")
     hits = as_json(world, "search", "--semantic", "database", "setup")["hits"]
     assert "Drizzle" in str(hits[:2])
     assert "semantic   on, " in memfs(world, "status").out

@@ -28,7 +28,7 @@ class MiniLM:
 
     name = "all-minilm-l6-v2"
     title = "MiniLM"
-    floor = 0.1
+    floor = 0.2
     at_once = 1
     learns = False
     knowledge = b""

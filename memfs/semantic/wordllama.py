@@ -27,7 +27,7 @@ class WordLlama:
 
     name = "wordllama-l2-supercat-256"
     title = "WordLlama"
-    floor = 0.1
+    floor = 0.15
     at_once = 64
     learns = True
 
