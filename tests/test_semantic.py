@@ -491,7 +491,7 @@ def test_a_server_finds_by_meaning_what_was_saved_a_moment_ago(world: World) -> 
     with within(world) as agent:
         assert within_deadline(lambda: "Drizzle" in str(agent.call("search_memories", query="database setup")))
         agent.call("store_memory", content="Choirs rehearse on Mondays.")
-        assert within_deadline(lambda: "Choirs" in str(agent.call("search_memories", query="music and singing")))
+        assert within_deadline(lambda: "Choirs" in str(agent.call("search_memories", query="chorus practice")))
         assert agent.call("memory_status")["semantic"].startswith("on, ")
 
 
