@@ -4,12 +4,14 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PYTHONS := python3.13 python3.12 python3.11 python3
 ARGS ?=
+# The tests start some thousand processes, which would compile the package anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test soak interop check format bench bench-100k wheel clean
+.PHONY: help setup demo test soak interop check format bench bench-100k bench-retrieval wheel clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 setup: $(READY) ## make .venv with memfs and its development tools
 	@echo "$(VENV) is ready"
@@ -45,6 +47,9 @@ bench: $(READY) ## measure speed with 10,000 memories, and across 50 projects
 
 bench-100k: $(READY) ## measure speed with 100,000 memories
 	@$(PY) -m benchmarks.speed --memories 100000 $(ARGS)
+
+bench-retrieval: $(READY) ## measure how well memories are found (ARGS="--locomo PATH" where you have LoCoMo's file)
+	@$(PY) -m benchmarks.retrieval $(ARGS)
 
 wheel: $(READY) ## build the source distribution, and the wheel from it, into dist/
 	@rm -rf dist

@@ -32,7 +32,7 @@ from pathlib import Path
 from statistics import fmean
 
 from benchmarks import corpus
-from benchmarks import retrieval
+from benchmarks import devmem
 from benchmarks.rows import say
 from benchmarks.table import aligned
 from memfs import rank
@@ -182,7 +182,9 @@ class Asked:
 
     def __init__(self, folder: Path, *, without: frozenset[str] = frozenset(), cues: bool, others: int) -> None:
         store = folder / "project" / ".memory"
-        retrieval.write(store, cues=cues)
+        store.mkdir(parents=True)
+        for name, raw in devmem.files(cues=cues).items():
+            (store / name).write_bytes(raw)
         for id in without:
             (store / f"{id}.md").unlink()
         corpus.write(store / "others", corpus.notes(others))
@@ -226,19 +228,19 @@ class Asked:
 def prompts(*, cues: bool, others: int) -> dict[str, list[Prompt]]:
     """Return the five sets of prompts, put to the set's memories and *others* that mean nothing."""
     sets: dict[str, list[Prompt]] = {name: [] for name in SETS}
-    questions = list(enumerate(retrieval.questions()))
-    lines = (retrieval.DATA / "chatter.jsonl").read_text(encoding="utf-8").splitlines()
+    questions = list(enumerate(devmem.questions()))
+    lines = (devmem.DATA / "chatter.jsonl").read_text(encoding="utf-8").splitlines()
     with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder:
         asked = Asked(Path(folder), cues=cues, others=others)
         for number, question in questions:
-            plain, *amid_talk = asked.forms(question.text, question.gold, verifies=number % 2 == 1)
+            plain, *amid_talk = asked.forms(question.text, frozenset(question.gold), verifies=number % 2 == 1)
             sets["recall"].append(plain)
             sets["recall_amid_talk"] += amid_talk
         for number, line in enumerate(lines):
             sets["chatter"].append(asked.prompt(json.loads(line)["text"], frozenset(), verifies=number % 2 == 1))
     for number, question in questions[:: WITH_FEW if others else 1]:
         with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder:
-            asked = Asked(Path(folder), without=question.gold, cues=cues, others=others)
+            asked = Asked(Path(folder), without=frozenset(question.gold), cues=cues, others=others)
             plain, *amid_talk = asked.forms(question.text, frozenset(), verifies=number % 2 == 1)
             sets["in_vain"].append(plain)
             sets["in_vain_amid_talk"] += amid_talk

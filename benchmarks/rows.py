@@ -16,6 +16,7 @@ from importlib.metadata import version
 from statistics import median
 
 from benchmarks.table import aligned
+from memfs.quality import percentile
 
 UNITS = {"s": 1.0, "ms": 1e-3, "MB": 1e6, "kB": 1e3, "×": 1.0, "%": 1e-2, "memories": 1.0}
 
@@ -79,12 +80,6 @@ class Row:
 def shown(number: float) -> str:
     """Return *number* with three digits that say something."""
     return f"{number:.3g}" if number < 1_000 else f"{number:,.0f}"
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the value that *percent* of *values* do not exceed (nearest rank)."""
-    ranked = sorted(values)
-    return ranked[max(0, -(-int(percent * len(ranked)) // 100) - 1)]
 
 
 def told(rows: Iterable[Row]) -> list[Row]:

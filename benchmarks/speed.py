@@ -27,27 +27,15 @@ from benchmarks.rows import told
 from benchmarks.worlds import FEW
 from benchmarks.worlds import GOAL_MEMORIES
 from benchmarks.worlds import SETTLED_SECONDS
+from benchmarks.worlds import Quiet
 from benchmarks.worlds import World
 from benchmarks.worlds import worlds
-from memfs.store import Scan
-from memfs.store import Store
 from memfs.workspace import Workspace
 
 SEARCHES, SCANNED_SEARCHES = 500, 60
 SAVES, CHANGES = 61, 31
 BUILDS, LARGE_BUILDS = 5, 2
 """How often the index is built from nothing, at most; the second with more memories than the goals are for."""
-
-
-class Quiet:
-    """Hints of one who watches and has seen nothing change."""
-
-    def take(self, store: Store, since: float | None = None) -> frozenset[str]:  # noqa: ARG002
-        """Return that nothing changed."""
-        return frozenset()
-
-    def scanned(self, store: Store, scan: Scan, seconds: float) -> None:
-        """Take no note of it."""
 
 
 class Bench:

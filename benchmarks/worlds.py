@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from unittest import mock
 
 from benchmarks import corpus
 from benchmarks.rows import say
+from memfs.store import Scan
+from memfs.store import Store
 from memfs.workspace import Workspace
 
 GOAL_MEMORIES = 10_000
@@ -26,6 +29,8 @@ FEW = 1_000
 """Memories in the smaller of two workspaces."""
 SETTLED_SECONDS = 0.05
 """After which a file's stamp tells its content (see `memfs.changes.TICK_NS`)."""
+PATIENT = b"[limits]\nsearch_refresh_seconds = 3600\n"
+"""Settings of a machine on which a search brings in, and understands, whatever is new before it answers."""
 HIDDEN = ("MEMFS_", "WORKSPACE_MODE", "CLAUDE_PROJECT_DIR", "PYTHONDONTWRITEBYTECODE")
 """Beginnings of what the processes must not inherit: settings, and what would have each of them compile memfs anew."""
 
@@ -110,3 +115,35 @@ def worlds(count: int) -> Iterator[tuple[World, World]]:
         say(f"writing {count:,} memories")
         large = World.make(Path(folder, "large"), count)
         yield large, World.make(Path(folder, "small"), FEW) if count > FEW else large
+
+
+class Quiet:
+    """Hints of one who watches and has seen nothing change."""
+
+    def take(self, store: Store, since: float | None = None) -> frozenset[str]:  # noqa: ARG002
+        """Return that nothing changed."""
+        return frozenset()
+
+    def scanned(self, store: Store, scan: Scan, seconds: float) -> None:
+        """Take no note of it."""
+
+
+@contextmanager
+def opened(files: Mapping[str, bytes], *, semantic: bool = False) -> Iterator[Workspace]:
+    """Give a workspace on a machine of its own, warm: *files*, bytes by path, are indexed, and told not to change.
+
+    Args:
+        files: Its memories.
+        semantic: They have vectors, too.
+    """
+    with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder:
+        own = {name: str(Path(folder, name)) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE", "HOME")}
+        files = {"MEMFS_HOME/config.toml": PATIENT, **{f"project/.memory/{path}": raw for path, raw in files.items()}}
+        for path, raw in files.items():
+            Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, path).write_bytes(raw)
+        time.sleep(SETTLED_SECONDS)
+        workspace = Workspace.open(Path(folder, "project"), environ=own)
+        workspace.search("", semantic=semantic)
+        workspace.hints = Quiet()
+        yield workspace

@@ -204,6 +204,18 @@ class Flaw(NamedTuple):
     problem: Problem
 
 
+class Link(NamedTuple):
+    """With what a store is synced.
+
+    Attributes:
+        address: Of the remote, without credentials.
+        unpushed: How many commits that did not have after the last sync; None: there was none yet.
+    """
+
+    address: str
+    unpushed: int | None
+
+
 class StoreStatus(NamedTuple):
     """How a store of the view is doing; numbers are of files.
 
@@ -212,6 +224,7 @@ class StoreStatus(NamedTuple):
         flaws: Everything that `doctor` would list, by path.
         seen_by: Who sees its memories, in words.
         git: How they stand in the repository around it; None when there is none, or it cannot be told.
+        remote: With what `memfs sync` syncs it; None when it does not, or it cannot be told.
     """
 
     store: Store
@@ -222,9 +235,18 @@ class StoreStatus(NamedTuple):
     flaws: tuple[Flaw, ...]
     seen_by: str
     git: Standing | None
+    remote: Link | None
+
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """What is in conflict, by path: with both texts in the file, or for git, whose index alone may know it."""
+        marked = (flaw.path for flaw in self.flaws if flaw.state == "conflict")
+        return tuple(dict.fromkeys((*marked, *(self.git.conflicts if self.git else ()))))
 
     def having(self, state: str) -> int:
         """Return how many files are in *state*."""
+        if state == "conflict":
+            return len(self.conflicts)
         return len({flaw.path for flaw in self.flaws if flaw.state == state})
 
 
@@ -247,6 +269,7 @@ class Status(NamedTuple):
 
     Attributes:
         subscriptions: Patterns of the channels that are seen from here, in hybrid mode.
+        semantic: Whether memories can be found by meaning, too, and by what, or why not.
     """
 
     workspace: Path
@@ -257,4 +280,5 @@ class Status(NamedTuple):
     subscriptions: tuple[str, ...]
     index_folder: Path
     index_bytes: int
+    semantic: str
     notes: tuple[str, ...]

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from memfs import feed
 from memfs import git
 from memfs import query
+from memfs import worktree
 from memfs.answers import Entry
 from memfs.feed import Feed
 from memfs.feed import Happening
@@ -104,7 +105,7 @@ def opening(here: Workspace, now: datetime) -> Brief:
 def _called_for(here: Workspace) -> tuple[str, Sequence[Entry]]:
     """Return what is being worked on, in words, and the memories that speak of it."""
     folder = here.view.workspace
-    branch, files = git.branch(folder), [path for path in git.changed(folder) if not path.startswith(".memory/")]
+    branch, files = worktree.branch(folder), [path for path in git.changed(folder) if not path.startswith(".memory/")]
     entries = [entry for path in files for entry in here.about(path)]
     words = " ".join(query.words_of(branch)) if branch not in ("main", "master", "trunk", "develop") else ""
     asked = " ".join([words, *(word for path in files[:8] for word in query.words_of(Path(path).stem))]).strip()

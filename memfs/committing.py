@@ -21,6 +21,7 @@ from memfs.repository import Repository
 from memfs.repository import Staged
 from memfs.store import Scan
 from memfs.store import Store
+from memfs.worktree import ending
 
 ATTEMPTS = 5
 """How often it is tried to commit while others commit, too."""
@@ -203,7 +204,7 @@ def _commit(store: Store, message: str, *, allow_secret: bool) -> Committed:
     if now.underway:
         raise Refused(
             f"{now.repository.top} is in the middle of {now.underway}; nothing was committed. "
-            "Finish or abort that, then repeat it."
+            f"{ending(now.underway)}; then repeat it."
         )
     if not allow_secret:
         now = without_secrets(now)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from difflib import unified_diff
+from itertools import chain
 from typing import NamedTuple
 
+from memfs.commits import origins
 from memfs.history import History
 from memfs.history import Version
 
@@ -39,19 +41,36 @@ def difference(told: History, first: str = "", second: str = "") -> Difference:
 def blame(told: History) -> Sequence[tuple[str, Version]]:
     """Return each line of the newest version, and the version that it came with.
 
-    Where git has the memory that is a commit, unless no commit has the line yet.
+    Where git has the memory that is a commit, unless no commit has the line yet. Git is asked for it: where two lines
+    of work met, the version before in time need not be the one before in kind.
     """
-    newest = next((number for number, version in enumerate(told.versions) if version.commit), len(told.versions))
-    steps = [version for number, version in enumerate(told.versions) if version.commit or number < newest]
-    lines: list[str] = []
-    origins: list[Version] = []
+    versions = told.versions
+    current = (number for number, version in enumerate(versions) if version.commit and version.commit.current)
+    newest = (number for number, version in enumerate(versions) if version.commit)
+    last = next(chain(current, newest), len(versions))
+    steps = [version for version in versions[:last] if not version.commit]
+    blamed = _by_git(versions, last)
+    if not blamed:
+        steps += [version for version in versions[last:] if version.commit]
     for version in reversed(steps):
-        before, lines = lines, _lines(version.raw)
-        came = [version] * len(lines)
-        for old, new, size in SequenceMatcher(None, before, lines).get_matching_blocks():
-            came[new : new + size] = origins[old : old + size]
-        origins = came
-    return list(zip(lines, origins, strict=True))
+        lines = _lines(version.raw)
+        before, blamed = blamed, [(line, version) for line in lines]
+        for old, new, size in SequenceMatcher(None, [line for line, _ in before], lines).get_matching_blocks():
+            blamed[new : new + size] = before[old : old + size]
+    return blamed
+
+
+def _by_git(versions: Sequence[Version], number: int) -> list[tuple[str, Version]]:
+    """Return what `blame` does for the version *number*, which is a commit, as git knows it; nothing if it does not."""
+    if number == len(versions):
+        return []
+    version = versions[number]
+    assert version.commit is not None  # noqa: S101  (it was looked for)
+    lines, names = _lines(version.raw), origins(version.store, version.commit)
+    if len(names) != len(lines):
+        return []
+    known = {each.commit.name: each for each in versions if each.commit}
+    return [(line, known.get(name, versions[-1])) for line, name in zip(lines, names, strict=True)]
 
 
 def _lines(raw: bytes, no_end: str = "") -> list[str]:

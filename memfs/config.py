@@ -60,6 +60,7 @@ class Config(NamedTuple):
         session: The agent's session that this process works for; empty when it works for none.
         regex_seconds, search_refresh_seconds: Time limits.
         context_tokens: What an agent is told of at most when its session begins.
+        semantic: Whether long-lived processes also search by meaning, where an embedder is installed.
         problems: What config.toml says that could not be taken, one sentence each.
         broken: Why config.toml cannot be read, so that what it said before holds; empty when it could.
     """
@@ -83,6 +84,7 @@ class Config(NamedTuple):
     regex_seconds: float = 1.0
     search_refresh_seconds: float = 5.0
     context_tokens: int = 1_500
+    semantic: bool = True
     problems: tuple[str, ...] = ()
     broken: str = ""
 
@@ -113,11 +115,11 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
 
     Args:
         environ: `MEMFS_HOME`, `MEMFS_CACHE`, `MEMFS_STATE`, `MEMFS_MODE`, `WORKSPACE_MODE`, `MEMFS_SESSION`,
-            `CLAUDE_CODE_SESSION_ID`, `HOME` count.
+            `CLAUDE_CODE_SESSION_ID`, `MEMFS_SEMANTIC`, `HOME` count.
         mode: What the command line said, which comes before all.
 
     Raises:
-        Invalid: A mode that was named is none.
+        Invalid: A mode that was named is none; `MEMFS_SEMANTIC` says neither true nor false.
         BadConfig: There is no home folder, or config.toml belongs to a newer memfs.
     """
     env = os.environ if environ is None else environ
@@ -157,6 +159,7 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
         regex_seconds=reader.number(limits, "regex_seconds", 1.0),
         search_refresh_seconds=reader.number(limits, "search_refresh_seconds", 5.0),
         context_tokens=int(reader.number(limits, "context_tokens", 1_500, MOST_TOKENS)),
+        semantic=reader.semantic(env.get("MEMFS_SEMANTIC", "")),
         problems=tuple(reader.problems),
         broken=problems[0] if problems else "",
     )
@@ -265,12 +268,18 @@ class _Reader:
         table = self.table(self.said, "weights")
         return {kind: self.number(table, kind, default, 1.0) for kind, default in DEFAULT_WEIGHTS.items()}
 
-    def flag(self, table: dict[str, Any], key: str, where: str) -> bool:
-        value = table.get(key, False)
+    def flag(self, table: dict[str, Any], key: str, where: str, *, default: bool = False) -> bool:
+        value = table.get(key, default)
         if isinstance(value, bool):
             return value
-        self.problems.append(f"config.toml: `{where}` is neither true nor false; false holds.")
-        return False
+        self.problems.append(f"config.toml: `{where}` is neither true nor false; {str(default).lower()} holds.")
+        return default
+
+    def semantic(self, given: str) -> bool:
+        if given and given.lower() not in ("true", "false"):
+            raise Invalid(f"MEMFS_SEMANTIC is true or false; {given!r} is neither.")
+        written = self.flag(self.table(self.said, "search"), "semantic", "search.semantic", default=True)
+        return given.lower() == "true" if given else written
 
     def words(self, table: dict[str, Any], key: str, where: str, shape: re.Pattern[str]) -> tuple[str, ...]:
         value = table.get(key, [])

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs.errors import SecretFound
 from memfs.values import Value
+
+if TYPE_CHECKING:
+    from detect_secrets.plugins.base import BasePlugin
 
 _DETECTORS = (
     ("aws", "AWSKeyDetector"),
@@ -109,11 +118,36 @@ def _lines(value: Value | None) -> str:
 @cache
 def _finders() -> Sequence[tuple[str, Callable[[str], Iterable[str]]]]:
     """Return each kind of credential with what finds it in a text."""
-    from importlib import import_module
-
-    known = [getattr(import_module(f"detect_secrets.plugins.{module}"), name)() for module, name in _DETECTORS]
+    known: list[BasePlugin] = []
+    with _put_off("requests"):
+        for module, name in _DETECTORS:
+            known.append(getattr(import_module(f"detect_secrets.plugins.{module}"), name)())
     shapes = [(kind, shape.findall) for kind, shape in _SHAPES.items()]
     return [*((each.secret_type, each.analyze_string) for each in known), *shapes]
+
+
+class _Later(ModuleType):
+    """Stands for a module of its name, which is loaded when something in it is used."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(self.__name__), name)
+
+
+@contextmanager
+def _put_off(name: str) -> Iterator[None]:
+    """Have what is imported meanwhile load the module *name* only when it uses it.
+
+    The detectors can ask a service whether a key is good, which memfs never does, and would load `requests` for it:
+    that takes longer than all the rest of a commit.
+    """
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = _Later(name)
+    try:
+        yield
+    finally:
+        del sys.modules[name]
 
 
 def _pieces(line: str) -> list[str]:

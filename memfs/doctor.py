@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +15,7 @@ from memfs import credentials
 from memfs.answers import Entry
 from memfs.errors import MemfsError
 from memfs.query import Filters
+from memfs.shelves import shelf_with
 from memfs.workspace import MAX_LIMIT
 from memfs.workspace import Workspace
 
@@ -64,7 +68,8 @@ def examine(
 
     Args:
         workspace: Whose view.
-        fix: Give twins new ids, and finish moves that were cut off.
+        fix: Give twins new ids, and finish moves that were cut off; never in a store that is synced with others, as
+            long as the id stands elsewhere, too.
         cues: List important memories without cues, too.
         may_remove: Asked before the copy of a memory that lies in two stores is removed from the farther one.
         progress: Called with the number of files that were looked through for credentials, and of all.
@@ -86,7 +91,7 @@ def _files(workspace: Workspace) -> Iterator[Finding]:
     advice = {
         "malformed": "Mend the header in an editor; until then its text is found, and memfs does not change the file.",
         "unreadable": "Save it as UTF-8 text below 1 MiB, or move it out of the store.",
-        "conflict": "Edit it, keep what is right, and remove the conflict markers.",
+        "conflict": "`memfs resolve` settles it, or an editor: keep what is right, and remove the conflict markers.",
     }
     for store in workspace.status().stores:
         for flaw in store.flaws:
@@ -94,6 +99,9 @@ def _files(workspace: Workspace) -> Iterator[Finding]:
             kind = "value" if flaw.state == "ok" else flaw.state
             sentence = f"{flaw.problem.reason}. {advice.get(flaw.state, '')}".rstrip()
             yield Finding(kind, (path,), flaw.problem.line, sentence, serious=flaw.state != "ok")
+        for name in sorted({*store.conflicts} - {flaw.path for flaw in store.flaws if flaw.state == "conflict"}):
+            sentence = "Git holds it as not merged, though its text has no marker. `memfs resolve` settles it."
+            yield Finding("conflict", (store.store.absolute(name),), 0, sentence)
 
 
 def _secrets(workspace: Workspace, progress: Callable[[int, int], None]) -> Iterator[Finding]:
@@ -119,9 +127,9 @@ def _without_cues(workspace: Workspace) -> Iterator[Finding]:
         page = workspace.list(filters=filters, sort="importance", limit=MAX_LIMIT, offset=offset)
         for entry in page.entries:
             if not entry.memory.cues and entry.store in workspace.view.own:
-                name = entry.memory.id
-                sentence = f"No cues. Say how one who forgot its wording will ask: memfs update {name} --cue PHRASE ..."
-                yield Finding("cues", (entry.path,), 0, f"{entry.memory.title}: {sentence}", serious=False)
+                how = f"memfs update {entry.memory.id} --cue PHRASE ..."
+                sentence = f'"{entry.memory.title}" has no cues; say how one who forgot its wording will ask: {how}'
+                yield Finding("cues", (entry.path,), 0, sentence, serious=False)
         offset = page.next_offset
 
 
@@ -131,7 +139,11 @@ def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], b
         paths = tuple(entry.path for entry in entries)
         memory_id = entries[0].memory.id
         alike = len({entry.file.digest for entry in entries}) == 1
-        if alike and len({entry.store.key for entry in entries}) == len(entries):
+        apart = len({entry.store.key for entry in entries}) == len(entries)
+        if apart and (shared := [entry for entry in entries if _is_synced(workspace, entry)]):
+            yield _published(entries, shared, alike=alike)
+            continue
+        if alike and apart:
             farther = entries[1:]
             done = [entry for entry in farther if fix and may_remove(entry)]
             for entry in done:
@@ -149,9 +161,33 @@ def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], b
         yield Finding("twins", paths, 0, sentence, fixed=said)
 
 
+def _is_synced(workspace: Workspace, entry: Entry) -> bool:
+    return shelf_with(workspace.config, entry.store) is not None
+
+
+def _published(entries: Sequence[Entry], shared: Sequence[Entry], *, alike: bool) -> Finding:
+    """Return what there is to say of a memory that lies in several stores, some of which are *shared* with others.
+
+    A copy that is removed or renamed there goes from everybody's machine, so the user alone can say which one stays.
+    """
+    others = shared[0].store.scope
+    first = next((entry for entry in entries if entry not in shared), entries[0])
+    texts = "the same text" if alike else "different texts"
+    sentence = (
+        f"The memory {first.memory.id} lies in {' and '.join(entry.store.scope for entry in entries)} with {texts}: it "
+        f"was published, or a move was cut off. memfs changes neither, since {others} is synced with others. Once "
+        f"nothing of the one here is missed there: `memfs forget {shlex.quote(str(first.path))}`."
+    )
+    return Finding("copy" if alike else "twins", tuple(entry.path for entry in entries), 0, sentence, serious=not alike)
+
+
 def _renamed(workspace: Workspace, entries: tuple[Entry, ...]) -> Iterator[str]:
-    """Give all but the oldest trusted one of *entries* new ids; yield what was done."""
+    """Give all of *entries* but one new ids, yield what was done: it is trusted, if possible synced, and the oldest."""
+
     # a stranger's file cannot take an id away from the user's by claiming to be older
-    for entry in sorted(entries, key=lambda entry: (not entry.trusted, entry.created, entry.changed))[1:]:
+    def rank(entry: Entry) -> tuple[bool, bool, datetime, datetime]:
+        return not entry.trusted, not _is_synced(workspace, entry), entry.created, entry.changed
+
+    for entry in sorted(entries, key=rank)[1:]:
         with suppress(MemfsError):
             yield f"{entry.path} is now {workspace.give_new_id(entry).memory.id}"

@@ -19,6 +19,7 @@ from memfs.answers import LAST_SECOND
 from memfs.answers import Moment
 from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
+from memfs.errors import NotFound
 from memfs.errors import OutsideStore
 from memfs.errors import Refused
 from memfs.memory import MAX_BYTES
@@ -49,7 +50,8 @@ def places(stores: Sequence[Store], when: str, until: datetime | None) -> tuple[
             taken as they were when that was made.
 
     Raises:
-        Invalid: It is no commit, or nothing was committed by then.
+        Invalid: It is no commit.
+        NotFound: Nothing was committed by then.
         Refused: No store lies in a git repository, or one is bare.
         GitFailed: Git cannot be had, or refused.
     """
@@ -75,7 +77,9 @@ def places(stores: Sequence[Store], when: str, until: datetime | None) -> tuple[
     if not found:
         shallow = (nearest.folder / "shallow").exists()
         hint = " It is a shallow clone: `git fetch --unshallow` brings what was before." if shallow else ""
-        raise Invalid(f"Nothing was committed in {nearest.top} by {when}.{hint}")
+        nothing = NotFound(when)
+        nothing.args = (f"Nothing was committed in {nearest.top} by {when}, so nothing is known of then.{hint}",)
+        raise nothing
     return found, notes
 
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
+import select
+import selectors
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from importlib.util import module_from_spec
 from pathlib import Path
 from types import MappingProxyType
+from types import ModuleType
 from typing import NamedTuple
+from typing import TypedDict
+from typing import Unpack
 
 from memfs.errors import MemfsError
 
 SECONDS = 1.0
 """After which a git that does not answer is ended, and what it started."""
 MOST_FILES = 200
-LONGEST = 4_096
-"""Characters of a file that names a branch or a folder."""
 _HARDENED = (
     "--no-optional-locks", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
     "-c", "core.untrackedCache=false",
@@ -34,6 +42,8 @@ _ENVIRON = {
 }
 LONG_SECONDS = 60.0
 """The same for what a person asked for."""
+MOST_BYTES = 1 << 28
+"""Of what a git prints: a repository may have been made to have it print without end."""
 GRACE_SECONDS = 1.0
 """How long a git that is ended has for taking its locks away."""
 _KEPT = ("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_SSH", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_", "GIT_CONFIG_GLOBAL",
@@ -54,39 +64,11 @@ _ASKED_ENVIRON = {
     "GIT_ASKPASS": "true",
     "SSH_ASKPASS_REQUIRE": "never",
 }
+CHUNK = 1 << 16
+"""Bytes that are read at once."""
 PROGRAMS = ("--name-only", "-z", "--get-regexp", "^(filter|hook)[.].*[.]")
 """What `git config` is asked for the settings that name filters and hooks, each under a name of its own."""
 _NO_GIT = "git cannot be started ({}); install it, or check PATH. All else works without."
-_BRANCH = re.compile(r"ref: refs/heads/([^\s\x00-\x1f\x7f~^:?*\[\\]{1,250})\s*")
-"""What HEAD says when a branch is checked out: of a name that git would give (git-check-ref-format)."""
-
-
-def branch(folder: Path) -> str:
-    """Return the branch that is checked out in the work tree of *folder*, empty when there is none.
-
-    Read from git's own file: it needs no git.
-    """
-    for place in (folder, *folder.parents):
-        git = place / ".git"
-        try:
-            if git.is_file():  # a linked work tree, or a submodule
-                git = place / _beginning(git).removeprefix("gitdir:").strip()
-            elif not git.is_dir():
-                continue
-            head = _beginning(git / "HEAD")
-        except (OSError, ValueError):
-            return ""
-        named = _BRANCH.fullmatch(head)
-        return named[1] if named else ""
-    return ""
-
-
-def _beginning(path: Path) -> str:
-    """Return what the file *path* begins with; nothing of what is no file, which may never come to an end."""
-    if not path.is_file():
-        return ""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return file.read(LONGEST)
 
 
 def changed(folder: Path) -> Sequence[str]:
@@ -139,20 +121,27 @@ def _run(folder: Path, command: Sequence[str]) -> Sequence[str] | None:
             start_new_session=True,
         )
         out, _ = _ended(process, None, SECONDS)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
+    except (OSError, ValueError, subprocess.TimeoutExpired, _TooMuch):
         return None
     return [name for name in os.fsdecode(out).split("\0") if name] if process.returncode in (0, 1) else None
 
 
-def _ended(process: subprocess.Popen[bytes], feed: bytes | None, seconds: float) -> tuple[bytes, bytes]:
+class _TooMuch(Exception):
+    """A git printed more than it may."""
+
+
+def _ended(
+    process: subprocess.Popen[bytes], feed: bytes | None, seconds: float, most: int = MOST_BYTES
+) -> tuple[bytes, bytes]:
     """Return what *process*, a session's leader, printed on its two outputs; one that takes too long is ended.
 
     Raises:
         TimeoutExpired: It, and all that it started, was ended after *seconds*.
+        _TooMuch: The same, once it had printed more than *most* bytes.
     """
     with process:
         try:
-            out, said = process.communicate(feed, timeout=seconds)
+            return _heard(process, feed or b"", seconds, most)
         except BaseException:
             # asked first: a git that is killed leaves its locks behind, and then every later one is refused
             with suppress(OSError, subprocess.TimeoutExpired):
@@ -161,7 +150,45 @@ def _ended(process: subprocess.Popen[bytes], feed: bytes | None, seconds: float)
             with suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
             raise
-    return out, said or b""
+
+
+def _heard(process: subprocess.Popen[bytes], feed: bytes, seconds: float, most: int) -> tuple[bytes, bytes]:
+    """Return what `Popen.communicate` would, as long as it is no more than *most* bytes; raises like `_ended`."""
+    deadline, left = time.monotonic() + seconds, memoryview(feed)
+    heard: dict[object, list[bytes]] = {process.stdout: [], process.stderr: []}
+    with selectors.DefaultSelector() as selector:
+        for stream in filter(None, (process.stdout, process.stderr)):
+            selector.register(stream, selectors.EVENT_READ)
+        if process.stdin:
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        while selector.get_map():
+            ready = selector.select(deadline - time.monotonic())
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(process.args, seconds)
+            for key, _ in ready:
+                if key.fileobj is process.stdin:
+                    left = _told(key.fd, left)
+                    goes_on = bool(left)
+                else:
+                    chunk = os.read(key.fd, CHUNK)
+                    heard[key.fileobj].append(chunk)
+                    most -= len(chunk)
+                    goes_on = bool(chunk)
+                if not goes_on:
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()  # type: ignore[union-attr]
+            if most < 0:
+                raise _TooMuch
+    process.wait(max(deadline - time.monotonic(), 0))
+    return b"".join(heard[process.stdout]), b"".join(heard[process.stderr])
+
+
+def _told(stdin: int, feed: memoryview) -> memoryview:
+    """Return what is left of *feed* after what a pipe takes at once; nothing when nobody listens any more."""
+    try:
+        return feed[os.write(stdin, feed[: select.PIPE_BUF]) :]
+    except BrokenPipeError:
+        return feed[:0]
 
 
 # ---- commands that a person asked for
@@ -192,13 +219,20 @@ class Answer(NamedTuple):
         return os.fsdecode(self.out).rstrip("\n")
 
 
+class Bounds(TypedDict, total=False):
+    """What a command may take: seconds, by default `LONG_SECONDS`; bytes that it may print, `MOST_BYTES`."""
+
+    seconds: float
+    most: int
+
+
 def run(
     folder: Path,
     *command: str,
     feed: bytes | None = None,
     environ: Mapping[str, str] = MappingProxyType({}),
-    seconds: float = LONG_SECONDS,
     fine: Sequence[int] = (0,),
+    **bounds: Unpack[Bounds],
 ) -> Answer:
     """Return how the git command *command* ended in *folder*: no hook, filter, helper or editor is run by it.
 
@@ -208,21 +242,19 @@ def run(
             tree runs the repository's filters.
         feed: For its standard input.
         environ: More of the environment; what it names of git's own is not taken from the user's.
-        seconds: After which it is ended, with all that it started.
         fine: The codes to end with that are no failure.
+        bounds: Beyond which it is ended, with all that it started.
 
     Raises:
-        GitFailed: There is no git, it took too long, or it ended with another code.
+        GitFailed: There is no git, it took too long, printed too much, or ended with another code.
     """
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    from git.cmd import Git
-    from git.exc import GitCommandNotFound
-
+    git_python = _git_python()
+    seconds, most = bounds.get("seconds", LONG_SECONDS), bounds.get("most", MOST_BYTES)
     given = {**_ASKED_ENVIRON, **environ}
     foreign = [name for name in {*os.environ} - {*given} if name.startswith("GIT_") and not name.startswith(_KEPT)]
     without = ["env", *(word for name in foreign for word in ("-u", name))] if foreign else []
     try:
-        started = Git(str(folder)).execute(
+        started = git_python.Git(str(folder)).execute(
             [*without, "git", "-C", str(folder.absolute()), *_HARDENED, *_DURABLE, *command],
             istream=subprocess.DEVNULL if feed is None else subprocess.PIPE,
             as_process=True,
@@ -231,11 +263,14 @@ def run(
         )
         process = started.proc
         assert process is not None  # noqa: S101  (GitPython forgets it once it has ended)
-        out, said = _ended(process, feed, seconds)
-    except (GitCommandNotFound, OSError) as error:
+        out, said = _ended(process, feed, seconds, most)
+    except (git_python.GitCommandNotFound, OSError) as error:
         raise GitFailed(_NO_GIT.format(error)) from error
     except subprocess.TimeoutExpired as error:
         raise GitFailed(f"git {_verb(command)} took longer than {seconds:g} s in {folder} and was ended.") from error
+    except _TooMuch as error:
+        much = f"{most >> 20:,} MiB" if most >> 20 else f"{most:,} bytes"
+        raise GitFailed(f"git {_verb(command)} printed more than {much} in {folder} and was ended.") from error
     answer = Answer(process.returncode, out, said.decode("utf-8", "replace").strip())
     if answer.said.startswith("env: "):
         raise GitFailed(_NO_GIT.format(answer.said))
@@ -243,6 +278,23 @@ def run(
         why = first_line(answer.said) or f"exit {answer.code}"
         raise GitFailed(f"git {_verb(command)} failed in {folder}: {why}")
     return answer
+
+
+@cache
+def _git_python() -> ModuleType:
+    """Return GitPython's module of the command object, loaded without the rest of its package.
+
+    That has its own index, references and remotes, of which memfs uses none, takes longer than most commands, and
+    starts git twice to see that it is there.
+    """
+    found = find_spec("git") if "git" not in sys.modules else None
+    if found is not None:
+        sys.modules["git"] = module_from_spec(found)
+    try:
+        return import_module("git.cmd")
+    finally:
+        if found is not None:
+            del sys.modules["git"]
 
 
 def _verb(command: Sequence[str]) -> str:

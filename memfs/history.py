@@ -20,6 +20,7 @@ from memfs import memory as memories
 from memfs.answers import LAST_SECOND
 from memfs.answers import Entry
 from memfs.commits import Commit
+from memfs.commits import as_of
 from memfs.commits import commits
 from memfs.commits import is_in_git
 from memfs.errors import NotFound
@@ -87,6 +88,12 @@ class Version(NamedTuple):
         """The same for people."""
         return self.commit.name[:10] if self.commit else self.name
 
+    @property
+    def deeds(self) -> tuple[Kept | None, Kept | None]:
+        """What memfs did to bring it about, and what it did before, where that was another's: a rename by hand is."""
+        renamed = self.made is not None and self.made.new_path != self.path
+        return (None, self.made) if renamed else (self.made, self.since)
+
     def called(self, name: str) -> bool:
         """Return whether *name* is its name, or the beginning of one."""
         names = ([self.commit.name] if self.commit else []) + ([self.kept.version] if self.kept else [])
@@ -131,26 +138,46 @@ class History(NamedTuple):
     def named(self, name: str) -> Version:
         """Return the version *name*, which may be a beginning of at least `LEAST` characters; `now` is the first.
 
+        What else git calls a commit, such as `HEAD~1` or a branch, is the version that the memory was there.
+
         Raises:
             NoVersion: There is none, or more than one.
         """
         if name == NOW and self.present:
             return self.versions[0]
-        found = [version for version in self.versions if version.called(name)]
+        found = [version for version in self.versions if version.called(name)] or list(self._as_of(name))[:1]
         if len(found) != 1:
             raise NoVersion(self.memory_id, name, [version.short for version in found or self.versions])
         return found[0]
 
+    def _as_of(self, revision: str) -> Iterator[Version]:
+        """Yield what the memory is in the commit *revision* of each repository that it lies or lay in."""
+        for store in {version.store.key: version.store for version in self.versions}.values():
+            paths = list(dict.fromkeys(each.path for each in self.versions if each.store.key == store.key))[:PLACES]
+            commit = as_of(store, paths, self.memory_id, revision)
+            if commit is not None and commit.raw is not None:
+                same = (each for each in self.versions if (each.raw, each.store.key) == (commit.raw, store.key))
+                trusted = not store.is_project
+                made = Version(commit.raw, store, commit.path, commit.at, commit=commit, trusted=trusted)
+                yield next(same, made)
+
     def before(self) -> Version:
-        """Return the newest version with another text than the first has.
+        """Return the newest version with another text than the first has, which that was made of.
+
+        Of what two did beside each other, that is what was there where a commit was made, as its first parent has it.
 
         Raises:
             NoVersion: There is none.
         """
-        for version in self.versions:
-            if version.raw != self.versions[0].raw:
-                return version
-        raise NoVersion(self.memory_id, "", [])
+        first, *_ = self.versions
+        others = [version for version in self.versions if version.raw != first.raw]
+
+        def leads_here(commit: Commit | None) -> bool:
+            return commit is None or (commit.after == first.commit.before if first.commit else commit.current)
+
+        if not others:
+            raise NoVersion(self.memory_id, "", [])
+        return next((version for version in others if leads_here(version.commit)), others[0])
 
 
 class Known(NamedTuple):
@@ -206,9 +233,16 @@ def joined(known: Known, limit: int) -> History:
         version._replace(change=change, trusted=known.vouches(version.store, version.raw))
         for version, change in zip(versions[:limit], changes, strict=False)
     )
-    committed = bool(versions[0].commit) if first and is_in_git(versions[0].store) else None
+    committed = _is_committed(versions) if first and is_in_git(versions[0].store) else None
     more = len(versions) > limit
     return History(known.memory_id, known.present, tuple(told), more, committed, tuple(dict.fromkeys(notes)))
+
+
+def _is_committed(versions: Sequence[Version]) -> bool:
+    """Return whether the first of *versions*, what is there, is what the last commit has at that place."""
+    first, *_ = versions
+    current = (each for each in versions if each.commit and each.commit.current)
+    return any((each.raw, each.store.key, each.path) == (first.raw, first.store.key, first.path) for each in current)
 
 
 def _states(known: Known) -> Iterator[Version]:
@@ -249,8 +283,8 @@ def _merged(states: list[Version], version: Version, newer: float) -> Version | 
         start, end = state.made.at if state.made else -inf, state.kept.at if state.kept else inf
         same = state.commit is None and state.raw == version.raw and state.store.key == version.store.key
         same = same and (state.kept is not None or state.path == version.path)
-        if same and start - 1 <= second <= end <= newer:
-            at = state.at if state.made else min(version.at, end)
+        if same and start - 1 <= second <= end and (end <= newer or version.commit.current):
+            at = state.at if state.deeds[0] else min(version.at, end)
             states[number] = state._replace(commit=version.commit, at=at)
             return states[number]
     return None

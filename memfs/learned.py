@@ -30,6 +30,8 @@ WAIT_SECONDS = 30.0
 """For another process that writes the index."""
 LOG_SECONDS = 60.0
 """After which git is not waited for any longer."""
+MOST_LOGGED = 1 << 27
+"""Bytes of a log that are looked at: some 900,000 changes; what is made of them takes several times that."""
 LONGEST_AUTHOR = 100
 """Characters of a name."""
 _LOG = (
@@ -73,7 +75,7 @@ def _learn(index: Index, store: Store, pause: Callable[[], None]) -> None:
         known, before = "", Table()
     under = [repository.prefix] if repository.prefix else []
     revisions = f"{known}..{head}" if known else head
-    listed = repository.run(*_LOG, revisions, "--", *under, seconds=LOG_SECONDS)
+    listed = repository.run(*_LOG, revisions, "--", *under, seconds=LOG_SECONDS, most=MOST_LOGGED)
     stories = _Stories(before, repository.prefix)
     for deed in _read(iter(listed.fields), boundary):
         stories.add(deed)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 from memfs import git
@@ -26,7 +27,8 @@ TRANSFER_SECONDS = 1_800.0
 """The same for bringing or taking it; git itself gives up on a line that stands still."""
 PROTOCOLS = "file:git:http:https:ssh"
 _SSH = "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=2"
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/\s@:]*:\S*|[^/\s]+)@")
+"""A name, and a password if there is one: that may have been typed with any character, a slash or an @ too."""
 _FASTER = re.compile(r"^!.*(?:\[rejected\]|cannot lock ref|failed to update ref)", re.MULTILINE)
 """What git says of a push that somebody else was faster than."""
 _PUSHING = ("--porcelain", "--no-verify", "--no-signed", "--recurse-submodules=no")
@@ -51,7 +53,8 @@ def checked_remote(remote: str) -> str:
         Invalid: Git would take it for an option, or for a program to run.
     """
     if remote.startswith("-") or re.match(r"[A-Za-z0-9]+::", remote) or not remote.strip():
-        raise Invalid(f"{remote!r} is no remote; give an https or ssh address, or the folder of a repository.")
+        shown = without_credentials(remote)
+        raise Invalid(f"{shown!r} is no remote; give an https or ssh address, or the folder of a repository.")
     folder = Path(remote).expanduser()
     return str(folder.resolve()) if folder.is_dir() else remote
 
@@ -76,7 +79,7 @@ class Remote:
 
     Attributes:
         branch: The ref that is its default branch, once `head` was asked.
-        branches: All of its branches, likewise.
+        branches: All of its branches and the commit that each is, likewise.
         said: What it said to the last push, for people, line by line.
     """
 
@@ -85,7 +88,7 @@ class Remote:
         self._environ = self._prepared(repository)
         self._is_partial = not repository.run("config", "--get-regexp", _PROMISED, fine=(0, 1)).code
         self.branch = "refs/heads/main"
-        self.branches: frozenset[str] = frozenset()
+        self.branches: Mapping[str, str] = {}
         self.said: tuple[str, ...] = ()
 
     def _prepared(self, repository: Repository) -> Mapping[str, str]:
@@ -132,18 +135,33 @@ class Remote:
             ) from error
         lines = [line.split("\t") for line in said.line.split("\n") if "\t" in line]
         named = next((what[5:] for what, name in lines if name == "HEAD" and what.startswith("ref: ")), "")
+        if not lines:
+            named = self._unborn()
         heads = {name: what for what, name in lines if name.startswith("refs/heads/")}
         known = (named, self.branch, *sorted(heads))
         self.branch = next((name for name in known if name in heads), named or self.branch)
-        self.branches = frozenset(heads)
+        self.branches = heads
         return heads.get(self.branch, "")
 
-    def fetch(self) -> None:
-        """Bring what its branch has; of a partial clone, without the texts: those are brought by `blobs`.
+    def _unborn(self) -> str:
+        """Return the branch that it is to have first, which git tells to a clone alone; main, if it does not say."""
+        place, apart = self.folder / "unborn", ("GIT_DIR", "GIT_OBJECT_DIRECTORY")
+        asked = ("--quiet", "--bare", "--no-local", "--template=", "--upload-pack=git-upload-pack", "--", self.address)
+        environ = {name: value for name, value in self._environ.items() if name not in apart}
+        with suppress(GitFailed):
+            settings = ("-c", "init.defaultBranch=main")
+            git.run(self.folder, *settings, "clone", *asked, str(place), environ=environ, seconds=ANSWER_SECONDS)
+            return git.run(place, "symbolic-ref", "HEAD").line
+        return ""
+
+    def fetch(self, *branches: str) -> None:
+        """Bring what its *branches* have; of a partial clone, without the texts: those are brought by `blobs`.
 
         Raises:
             Unreachable: It does not give it.
         """
+        if not branches:
+            return
         source = ("--", self.address)
         settings: list[str] = []
         if self._is_partial:
@@ -151,7 +169,8 @@ class Remote:
             promised = (f"url={self.address}", "promisor=true", "partialclonefilter=blob:none")
             settings = [word for each in promised for word in ("-c", f"remote.memfs.{each}")]
             source = ("--", "memfs")
-        self._bring(*settings, "fetch", *_FETCHING, *source, f"+{self.branch}:refs/heads/theirs")
+        brought = (f"+{branch}:refs/heads/theirs-{number}" for number, branch in enumerate(branches))
+        self._bring(*settings, "fetch", *_FETCHING, *source, *brought)
 
     def blobs(self, oids: Sequence[str]) -> list[bytes]:
         """Return what `Repository.blobs` does, after what a partial clone does not have was brought.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -32,11 +31,10 @@ from memfs.query import bounds
 from memfs.scope import View
 from memfs.store import Store
 from memfs.workspace import Workspace
+from memfs.worktree import checked_out
 
 FOLDER = "at"
 """In the cache folder."""
-LONGEST = 4_096
-"""Characters of a file that names a folder."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -68,7 +66,7 @@ class Past:
         then = View(view.workspace, view.mode, view.mode_source, parts, view.absent)
         self._then = Workspace(then, here.config, Index(folder, here.config.languages), at=self.now)
 
-    def search(
+    def search(  # noqa: PLR0913  (each is a way to ask)
         self,
         text: str,
         *,
@@ -76,9 +74,10 @@ class Past:
         filters: Filters = NO_FILTERS,
         limit: int = 10,
         regex: str = "",
+        semantic: bool | None = None,
     ) -> Results:
         """Return what `Workspace.search` would have."""
-        found = self._then.search(text, also=also, filters=filters, limit=limit, regex=regex)
+        found = self._then.search(text, also=also, filters=filters, limit=limit, regex=regex, semantic=semantic)
         hits = tuple(hit._replace(entry=self._placed(hit.entry)) for hit in found.hits)
         return found._replace(hits=hits, notes=(*self._notes, *found.notes), at=self._moment)
 
@@ -113,7 +112,8 @@ def at(here: Workspace, when: str) -> Iterator[Past]:
             commit in the nearest store's repository: other repositories are taken as they were at its time.
 
     Raises:
-        Invalid: It is neither, or nothing was committed by then.
+        Invalid: It is neither.
+        NotFound: Nothing was committed by then.
         Refused: No store lies in a git repository, or one holds too much.
         GitFailed, StorageFailed: As they say.
     """
@@ -125,27 +125,6 @@ def at(here: Workspace, when: str) -> Iterator[Past]:
         held = archive.hold(folder, question)
     with held:
         yield Past(here, folder, said_in(held), until and min(until, datetime.now(UTC)))
-
-
-def checked_out(folder: Path) -> str | None:
-    """Return what changes whenever another commit is checked out around *folder*, which needs no git.
-
-    Returns:
-        Empty where there is no repository; None when only git can tell.
-    """
-    place = next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
-    if place is None:
-        return ""
-    git = place / ".git"
-    try:
-        if git.is_file():  # a linked work tree, or a submodule
-            with git.open() as file:
-                git = place / file.read(LONGEST).removeprefix("gitdir:").strip()
-        # git adds a line to its log of HEAD whenever that comes to be another commit
-        stamps = [(git / name).stat() for name in ("HEAD", "logs/HEAD")]
-    except (OSError, ValueError):
-        return None
-    return f"{git} {[(stamp.st_ino, stamp.st_size, stamp.st_mtime_ns) for stamp in stamps]}"
 
 
 def _time(when: str) -> datetime | None:
@@ -160,11 +139,11 @@ def _time(when: str) -> datetime | None:
 def _question(stores: Sequence[Store], when: str, until: datetime | None) -> str:
     """Return a name for what is asked, under which the answer stays the same; empty when it need not."""
     named = until is None
-    if named and not _COMMIT.fullmatch(when):
+    if named and when != "HEAD" and not _COMMIT.fullmatch(when):
         return ""  # a tag or a branch may be moved
     grounds = [checked_out(store.root) for store in stores]
     nearest = next((number for number, ground in enumerate(grounds) if ground != ""), None)
-    if named and nearest is not None:  # a commit is the same whatever is checked out there
+    if named and when != "HEAD" and nearest is not None:  # a commit is the same whatever is checked out there
         grounds[nearest] = ""
     if None in grounds:
         return ""

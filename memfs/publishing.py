@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from itertools import count
 from itertools import islice
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,8 +32,10 @@ from memfs.workspace import Workspace
 HEADS = "refs/heads/"
 ATTEMPTS = 3
 """How many names are tried for a branch that others make at the same moment."""
-BATCH = 1_000
+BATCH = 200
 """Files of a remote that are looked through at once."""
+LOOKED_AT = 10
+"""Of the branches that a memory was published on before, the last ones, to see whether one has it as it is."""
 
 
 class Piece(NamedTuple):
@@ -99,7 +102,7 @@ def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published
 
     Raises:
         Refused: One is not the workspace's own, or not the user's, cannot be read as it stands, or holds a credential;
-            all of them are there already; there is no repository or remote, or it has nothing yet.
+            all of them are there already, or on a branch; there is no repository or remote, or it has nothing yet.
         Invalid: The branch has no name that git takes, or that of another; there is no such group.
         Unreachable, GitFailed: As they say; nothing was published.
         NotFound, Ambiguous, Twins, OutOfScope: See `Workspace.get` and `View.store`.
@@ -155,8 +158,11 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> Published:
     pieces = _changed(entries, places, before, repository)
     if not pieces:
         raise Refused(f"There is nothing to publish: the last commit of {repository.top} has the same.")
-    taken = repository.run("for-each-ref", "--format=%(refname)", HEADS).line.split("\n")
-    branch = next(_names(entries, wish, repository, taken))
+    listed = repository.run("for-each-ref", "--format=%(refname) %(objectname)", HEADS).line.split("\n")
+    branches = dict(line.split(" ") for line in listed if line)
+    if branch := _having(pieces, _given_before(entries, wish, branches), branches, repository):
+        raise _published_already(branch, str(repository.top))
+    branch = next(_names(entries, wish, repository, branches))
     commit = _written(pieces, wish, repository, head)
     repository.point(HEADS + branch, commit, "0" * len(commit))
     ignored = sorted(repository.ignored([piece.path for piece in pieces if piece.is_new]))
@@ -195,20 +201,24 @@ def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> Publish
         if not theirs:
             raise Refused(f"{remote} is empty, and a branch stands on something; `memfs sync --group {name}` first.")
         if not repository.commit_of(theirs):
-            remote.fetch()
+            remote.fetch(remote.branch)
         tree = repository.tree(theirs)
-        pieces = _changed(entries, _places(entries, tree, remote.blobs), tree, repository)
+        pieces = _changed(entries, _places(entries, tree, remote.blobs, repository), tree, repository)
         if not pieces:
             raise Refused(f"There is nothing to publish: {remote} has the same.")
+        before = _given_before(entries, wish, remote.branches)
+        remote.fetch(*(name for name in before if not repository.commit_of(remote.branches[name])))
+        if branch := _having(pieces, before, remote.branches, repository):
+            raise _published_already(branch, str(remote))
         commit = _written(pieces, wish, repository, theirs)
         branch = _given(remote, commit, _names(entries, wish, repository, remote.branches))
     stays = "What you published stays in this workspace, too; forget it here when the group's has come by `memfs sync`."
     return Published(branch, commit, str(remote), pieces, "", remote.said, (stays,))
 
 
-def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> dict[Path, str]:
+def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repository: Repository) -> dict[Path, str]:
     """Return where in *tree* each of *entries* is to lie: where it does, else by its own name, or by a free one."""
-    there = _found(entries, tree, load)
+    there = _found(entries, tree, load, repository)
     taken = {path.casefold() for path in tree}
     places = {}
     for entry in entries:
@@ -221,14 +231,15 @@ def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> d
     return places
 
 
-def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load) -> dict[str, str]:
+def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repository: Repository) -> dict[str, str]:
     """Return the path in *tree* of each of *entries* that is there, by id; of several the one that has its name."""
     ids, named = {entry.memory.id for entry in entries}, {entry.memory.path for entry in entries}
     paths = [path for path, blob in tree.items() if is_memory(path) and blob.is_file]
     paths.sort(key=named.__contains__)  # the last one counts
     found = {}
     for start in range(0, len(paths), BATCH):
-        some = paths[start : start + BATCH]
+        sizes = repository.sizes([tree[path].oid for path in paths[start : start + BATCH]])
+        some = [path for path in paths[start : start + BATCH] if sizes.get(tree[path].oid, 0) <= memories.MAX_BYTES]
         for path, raw in zip(some, load([tree[path].oid for path in some]), strict=True):
             if path in named or any(each.encode() in raw for each in ids):
                 found[memories.parse(raw, path).id] = path
@@ -271,6 +282,20 @@ def _written(pieces: Sequence[Piece], wish: Wish, repository: Repository, parent
     return repository.write({piece.path: piece.raw for piece in pieces}, wish.message or said, [parent])
 
 
+def _having(pieces: Sequence[Piece], names: Sequence[str], branches: Mapping[str, str], repository: Repository) -> str:
+    """Return which of the refs *names* has all of *pieces* as they are, empty when none has."""
+    wanted = {repository.oid(piece.raw) for piece in pieces}
+    had = (name for name in names if wanted <= {blob.oid for blob in repository.tree(branches[name]).values()})
+    return next(had, "")
+
+
+def _published_already(branch: str, place: str) -> Refused:
+    return Refused(
+        f"It is published already: the branch {branch.removeprefix(HEADS)} of {place} has the same. "
+        "To have it on another one, too: `memfs publish --branch NAME`."
+    )
+
+
 def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: Collection[str]) -> Iterator[str]:
     """Yield names for the branch: the one that was wished for alone, else one of the first title, numbered if taken.
 
@@ -290,7 +315,17 @@ def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: 
             raise Invalid(f"There is a branch {name} already; name another one.")
         yield name
         return
+    yield from (name for name in _numbered(entries, taken) if HEADS + name not in taken)
+
+
+def _numbered(entries: Sequence[Entry], taken: Collection[str]) -> Iterator[str]:
+    """Yield the names that a branch with *entries* may have, taken or not, in the order in which they are given."""
     # where a branch is called memfs, none can lie below it
     stem = f"memfs{'-' if f'{HEADS}memfs' in taken else '/'}{memories.slug(entries[0].memory.title)}"
-    numbered = chain([stem], (f"{stem}-{number}" for number in count(2)))
-    yield from (name for name in numbered if HEADS + name not in taken)
+    return chain([stem], (f"{stem}-{number}" for number in count(2)))
+
+
+def _given_before(entries: Sequence[Entry], wish: Wish, taken: Collection[str]) -> Sequence[str]:
+    """Return the refs among those *taken* that such branches were given, the last one first; at most `LOOKED_AT`."""
+    names = [wish.branch] if wish.branch else _numbered(entries, taken)
+    return list(takewhile(taken.__contains__, (HEADS + name for name in names)))[::-1][:LOOKED_AT]

@@ -9,6 +9,9 @@ from typing import NamedTuple
 K1 = 1.2
 """BM25's saturation, Tantivy's own: a term's weight is at most (K1 + 1) × its idf."""
 
+MEANING = 0.5
+"""The share of a score that the meaning has, and the words the rest; measured, see `.memory/search-by-meaning.md`."""
+
 
 class Within(NamedTuple):
     """Where a question is asked: the key of a store, the factor of its scores, and the channels that are seen.
@@ -33,6 +36,7 @@ class Found(NamedTuple):
         text: How well the text matches, 0–1: the share of the best score that the question allows.
         weight: The scope's factor.
         created: Milliseconds since the epoch, for ties.
+        digest: Of its file as the index has it.
     """
 
     store: str
@@ -40,6 +44,7 @@ class Found(NamedTuple):
     text: float
     weight: float
     created: int
+    digest: str = ""
 
     @property
     def score(self) -> float:
@@ -60,6 +65,14 @@ def bounded(score: float, best: float) -> float:
     of one and the same thing in each question, so that two questions' scores compare.
     """
     return min(1.0, score / best) if best > 0 else 0.0
+
+
+def blended(text: float, meaning: float | None) -> float:
+    """Return the score of a memory by its words and, if that is known, by its *meaning*, all of them 0–1.
+
+    A convex sum: measured, it is better than to add up places in two rankings, and its scores still compare.
+    """
+    return text if meaning is None else (1 - MEANING) * text + MEANING * meaning
 
 
 def order(found: Iterable[Found], limit: int) -> list[Found]:

@@ -26,6 +26,7 @@ from typing import NamedTuple
 from typing import TypeVar
 
 from memfs import git
+from memfs import worktree
 from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.errors import StorageFailed
@@ -37,6 +38,8 @@ LOCK_SECONDS = 5.0
 """How long a user's own git command that holds the index is waited for."""
 READING_SECONDS = 10.0
 """After which a git that only reads is ended: it hangs, on a pipe in the place of a file."""
+MOST_BLOBS = 1 << 31
+"""Bytes of objects that are asked for at once; whoever asks knows how large they are."""
 PACKED = 50
 """Objects from which on they are written as one pack: one flush instead of one for each."""
 MODE = "100644"
@@ -47,12 +50,6 @@ _FETCH = "`git fetch` may bring it, `git fsck` tells more."
 _COPY = "memfs-index-"
 _OURS = "held by memfs"
 """What the index's lock is a symbolic link to while memfs holds it."""
-UNDERWAY = {
-    "MERGE_HEAD": "a merge", "rebase-merge": "a rebase", "rebase-apply": "a rebase or am", "CHERRY_PICK_HEAD":
-    "a cherry-pick", "REVERT_HEAD": "a revert", "sequencer": "a sequence of picks", "BISECT_LOG": "a bisect",
-}  # fmt: skip
-"""What lies in the git folder while its user is in the middle of something."""
-
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 New = TypeVar("New")
 
@@ -193,7 +190,7 @@ class Repository:
 
     def underway(self) -> str:
         """Return what its user is in the middle of, in words; empty when nothing."""
-        return next((words for name, words in UNDERWAY.items() if (self.folder / name).exists()), "")
+        return worktree.underway(self.folder)
 
     def tree(self, revision: str, under: Sequence[str] = ()) -> Mapping[str, Blob]:
         """Return each file of *revision* by its path from the top; of the paths *under* alone, if there are any."""
@@ -284,7 +281,8 @@ class Repository:
         """
         if not oids:
             return []
-        answer = self.run("cat-file", "--batch", feed="".join(f"{oid}\n" for oid in oids).encode(), fine=(0, 128))
+        feed = "".join(f"{oid}\n" for oid in oids).encode()
+        answer = self.run("cat-file", "--batch", feed=feed, most=MOST_BLOBS, fine=(0, 128))
         if answer.code:
             raise GitFailed(f"{self.top} has not all of its history ({git.first_line(answer.said)}); {_FETCH}")
         out, found, position = answer.out, [], 0
@@ -461,8 +459,10 @@ class Repository:
             if skipped := [path for path, blob in entries if isinstance(blob, Staged) and blob.skipped]:
                 feed = os.fsencode("".join(f"{path}\0" for path in skipped))
                 self.run("update-index", "-z", "--skip-worktree", "--stdin", feed=feed, environ=there)
+            if made.exists():  # not when there is nothing at all to put into it
+                self._note_stamps(there)
             try:
-                if made.exists():  # not when there is nothing at all to put into it
+                if made.exists():
                     made.replace(index)
                 flush(self.folder)
                 yield
@@ -470,6 +470,10 @@ class Repository:
                 if self.head() != new:
                     old.replace(index) if old.exists() else index.unlink(missing_ok=True)
                 raise
+
+    def _note_stamps(self, there: Mapping[str, str]) -> None:
+        """Have the index *there* know the stamps of the files that are as it says, so that no one reads them again."""
+        self.run("add", "--refresh", "--", *_below(self.prefix) or ["."], environ=there, fine=(0, 1, 128))
 
     @contextmanager
     def _index_locked(self, seconds: float) -> Iterator[None]:

@@ -59,12 +59,7 @@ def clashes(here: Workspace) -> Sequence[Clash]:
 
     A merge driver that was missing or died leaves no mark in the file, only in git's index: that is asked.
     """
-    found = []
-    for each in here.status().stores:
-        by_git = each.git.conflicts if each.git else ()
-        marked = [flaw.path for flaw in each.flaws if flaw.state == "conflict"]
-        found += [_clash(each.store, path) for path in dict.fromkeys((*marked, *by_git))]
-    return found
+    return [_clash(each.store, path) for each in here.status().stores for path in each.conflicts]
 
 
 def named(here: Workspace, reference: str) -> Clash:

@@ -40,6 +40,7 @@ KEYS: Mapping[str, str] = {
     "limits.search_refresh_seconds": "how long a search brings the index up to date before it answers (default 5.0)",
     "limits.context_tokens": "what an agent is told when its session begins, in tokens (default 1500)",
     "search.language": "what you write in beside English: german, or german, french (default none)",
+    "search.semantic": "false: servers search by words alone, even where an embedder is installed (default true)",
     "name": "with --here: what other projects call this one",
     "private": "with --here: true: this project's memories are seen nowhere else",
 }
@@ -93,7 +94,8 @@ def values(config: Config, workspace: Path) -> dict[str, str | float | bool]:
         "private": str(workspace) in config.private,
     }
     mode = config.mode_for(workspace)[0]
-    return {"mode": mode, "cross_project": config.cross_project, **weights, **limits, **own}
+    flags = {"cross_project": config.cross_project, "search.semantic": config.semantic}
+    return {"mode": mode, **flags, **weights, **limits, **own}
 
 
 def refuse_unknown(key: str) -> NoReturn:
@@ -129,7 +131,10 @@ def create_group(config: Config, name: str) -> None:
     if not GROUP_NAME.fullmatch(name):
         raise Invalid(f"{name!r} is no group name; use a-z, 0-9, _ and -.")
     if name in config.groups:
-        raise Invalid(f"There is a group {name} already; `memfs group add {name} PATH` adds a member.")
+        raise Invalid(
+            f"There is a group {name} already; `memfs group add {name} PATH` adds a member, and "
+            f"`memfs sync --group {name} --remote URL` syncs its memories with a repository."
+        )
     with _edited(config) as document:
         _table(config, document, ["groups", name]).setdefault("members", [])
 
@@ -305,7 +310,7 @@ def _checked(key: str, value: str) -> str | float | bool:
         if not GROUP_NAME.fullmatch(value):
             raise Invalid(f"{value!r} is no name for a project; use a-z, 0-9, _ and -.")
         return value
-    if key in ("private", "cross_project"):
+    if key in ("private", "cross_project", "search.semantic"):
         if value.lower() not in ("true", "false"):
             raise Invalid(f"{key} is true or false; {value!r} is neither.")
         return value.lower() == "true"

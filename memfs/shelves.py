@@ -12,10 +12,13 @@ from memfs.config import GROUP_NAME
 from memfs.config import Config
 from memfs.errors import Refused
 from memfs.network import without_credentials
+from memfs.repository import Repository
 from memfs.settings import refuse_unknown_group
 from memfs.store import Store
 from memfs.uniting import is_memory
 
+REMOTE_REF = "refs/memfs/remote"
+"""The commit that a shelf and its remote had in common after the last sync."""
 _PLACE = re.compile(rf"(global/|groups/{GROUP_NAME.pattern}/)(.+)", re.DOTALL)
 """A path from the top of the home folder: its store, and the path in that."""
 
@@ -37,6 +40,12 @@ class Shelf(NamedTuple):
     def shown_remote(self) -> str:
         """The other side, without the credentials that its address may hold."""
         return without_credentials(self.remote)
+
+    @property
+    def command(self) -> str:
+        """What a person types to have it synced."""
+        kind, _, name = self.whose.partition("group:")
+        return f"memfs sync --group {name}" if name else "memfs sync --workspace" if kind else "memfs sync"
 
 
 def known_shelves(config: Config) -> list[Shelf]:
@@ -66,9 +75,39 @@ def shelf_of(config: Config, *, group: str = "", workspace: Path | None = None) 
     if not store.is_there() or not (top / ".git").exists():
         raise Refused(
             f"The memories of {workspace} have no repository of their own: they travel with the project's "
-            f"(`memfs commit`, `git push`). To give them one: `git init {top}`."
+            f"(`memfs commit`, `git push`). To give them one: `git init {top}`, then "
+            "`memfs sync --workspace --remote URL`."
         )
     return Shelf(str(workspace), top, config.remotes.get(str(workspace), ""))
+
+
+def shelf_with(config: Config, store: Store) -> Shelf | None:
+    """Return what *store* is synced with a remote as a part of, None when it is not synced with any."""
+    if store.scope == "workspace":
+        whose = str(store.root.parent)
+        return Shelf(whose, store.root, config.remotes[whose]) if whose in config.remotes else None
+    if store.scope in config.remotes:
+        return _group_shelf(config, store.scope)
+    home = shelf_of(config)
+    if not home.remote or not store.root.is_relative_to(home.top):
+        return None
+    return None if apart(config, home, f"{store.root.relative_to(home.top).as_posix()}/") else home
+
+
+def unpushed(shelf: Shelf, repository: Repository | None) -> int | None:
+    """Return how many commits of *shelf* its remote did not have after the last sync, None when there was none yet.
+
+    Args:
+        shelf: What is synced.
+        repository: The one around it.
+
+    Raises:
+        GitFailed, Refused: See `Repository.run`.
+    """
+    if repository is None or repository.top != Path(os.path.realpath(shelf.top)):
+        return None
+    counted = repository.run("rev-list", "--count", f"{REMOTE_REF}..HEAD", "--", fine=(0, 128))
+    return None if counted.code else int(counted.line)
 
 
 def stores(config: Config, shelf: Shelf) -> dict[str, Store]:

@@ -27,10 +27,13 @@ from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.memory import MAX_BYTES
 from memfs.memory import digest
+from memfs.network import Remote
+from memfs.network import Unreachable
 from memfs.network import reached
 from memfs.repository import Blob
 from memfs.repository import Repository
 from memfs.repository import Staged
+from memfs.shelves import REMOTE_REF
 from memfs.shelves import Shelf
 from memfs.shelves import apart
 from memfs.shelves import place_of
@@ -41,6 +44,7 @@ from memfs.uniting import Load
 from memfs.uniting import Tree
 from memfs.uniting import United
 from memfs.uniting import unite
+from memfs.worktree import ending
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, how much of it is done, of how much; 0 when that is not known)"""
@@ -55,7 +59,7 @@ MANY = 0.3
 """The part of a store's memories that may vanish in one sync without a question."""
 RESCUES = 20
 """How many of the states before a merge are kept, as refs/memfs/rescue/…."""
-REMOTE_REF, RESCUE_REFS = "refs/memfs/remote", "refs/memfs/rescue"
+RESCUE_REFS = "refs/memfs/rescue"
 MERGING_REF = "refs/memfs/merging"
 """What of the remote's is being merged while the files are written; a sync that was cut short left it."""
 IGNORED = """\
@@ -150,7 +154,7 @@ class _Sync:
         if Path(os.path.realpath(found.top)) != Path(os.path.realpath(top)):
             raise Refused(f"{top} is no repository that git would open; look at {top / '.git'}.")
         if underway := found.underway():
-            raise Refused(f"{top} is in the middle of {underway}; finish or abort that, then sync again.")
+            raise Refused(f"{top} is in the middle of {underway}. {ending(underway)}; then sync again.")
         return found
 
     def _begun(self) -> Repository:
@@ -175,23 +179,32 @@ class _Sync:
         committed = self._commit()
         if not self.shelf.remote:
             self.notes.append(
-                "No remote is set: this is a history on this machine. `memfs sync --remote URL` sets one."
+                f"No remote is set: this is a history on this machine. `{self.shelf.command} --remote URL` sets one."
             )
             return self._answer(committed, pushed=False)
         for _ in range(ROUNDS):
             with reached(self.shelf.remote, self.repository, self.folder / "network") as remote:
                 self.load = remote.blobs
                 self.progress("asking the remote", 0, 0)
-                theirs = remote.head()
+                theirs = self._head_of(remote)
                 if theirs and not self._has(theirs):
                     self.progress("fetching", 0, 0)
-                    remote.fetch()
+                    remote.fetch(remote.branch)
                 ours = self._united_with(theirs, str(remote)) if theirs else self.repository.head()
                 self.progress("pushing", 0, 0)
                 if ours == theirs or remote.take(ours):
                     self.repository.point(REMOTE_REF, ours)
                     return self._answer(committed, pushed=ours != theirs)
         raise GitFailed(f"{remote} changed {ROUNDS} times meanwhile; what is new here is committed. Sync again.")
+
+    def _head_of(self, remote: Remote) -> str:
+        """Return what `Remote.head` does; raises like it, and says how to name another remote."""
+        try:
+            return remote.head()
+        except Unreachable as error:
+            raise Unreachable(
+                f"{error} If the address is wrong: `{self.shelf.command} --remote URL` names another."
+            ) from error
 
     def _has(self, commit: str) -> bool:
         """Return whether HEAD leads to *commit*: a fetch that was cut short may have left it without its files."""
@@ -266,6 +279,8 @@ class _Sync:
         """Return the commit in which HEAD and *theirs* are one, after the work tree has what is in it."""
         repository = self.repository
         ours = repository.head()
+        if ours == theirs:
+            return ours
         common = repository.run("merge-base", ours, theirs, fine=(0, 1)).line
         if not common and repository.commit_of(REMOTE_REF):  # what was never anywhere else is joined with anything
             raise Refused(
@@ -302,7 +317,9 @@ class _Sync:
     def _no_memories(self, mine: Tree, other: Tree) -> set[str]:
         """Return the paths of the remote that no store takes, for their name or size: they stay in git alone."""
         places = {path: place for path in other.keys() | mine.keys() if (place := self._place(path))}
-        found = {path for path, (at, name) in places.items() if not store_at(self.config, self.shelf, at).takes(name)}
+        prefixes = {prefix for prefix, _ in places.values()}
+        at = {prefix: store_at(self.config, self.shelf, prefix) for prefix in prefixes}
+        found = {path for path, (prefix, name) in places.items() if not at[prefix].takes(name)}
         news = {blob.oid: path for path, blob in other.items() if path in places and mine.get(path) != blob}
         sizes = self.repository.sizes(list(news))
         found |= {path for path, blob in other.items() if sizes.get(blob.oid, 0) > MAX_BYTES and path in places}
@@ -319,7 +336,8 @@ class _Sync:
         if strange and not begun_by_us and not self.may.yes:
             raise Refused(
                 f"{remote} holds what is no memory, such as {strange[0]}, so nothing was sent there; give memfs an "
-                "empty repository. If this one is meant: `memfs sync --yes`."
+                f"empty repository (`{self.shelf.command} --remote URL`). If this one is meant: "
+                f"`{self.shelf.command} --yes`."
             )
 
     def _refuse_many(self, before: Tree, united: United, where: str) -> None:
@@ -335,7 +353,7 @@ class _Sync:
                 raise Refused(
                     f"{len(gone):,} of {len(paths):,} memories in {self.shelf.top / prefix} would vanish {where}; "
                     f"nothing was sent or brought. First of them: {', '.join(gone[:3])}. If that is meant: "
-                    "`memfs sync --yes`; if not: `memfs restore NAME` brings one back that was removed here."
+                    f"`{self.shelf.command} --yes`; if not: `memfs restore NAME` brings one back that was removed here."
                 )
 
     def _rescue(self, commit: str) -> None:

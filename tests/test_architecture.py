@@ -31,24 +31,33 @@ LAYERS = (
         "memfs.pack",
         "memfs.jsonc",
         "memfs.toml",
+        "memfs.quality",
     ),
     ("memfs.untyped", "memfs.header"),
     ("memfs.memory",),
     ("memfs.query", "memfs.merging"),
-    ("memfs.alike", "memfs.recalled", "memfs.locks"),
+    ("memfs.alike", "memfs.recalled", "memfs.locks", "memfs.worktree"),
     ("memfs.lines",),
     ("memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
     ("memfs.trust", "memfs.settings", "memfs.repository"),
     ("memfs.projects",),
     ("memfs.committing", "memfs.commits", "memfs.uniting", "memfs.network"),
-    ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index"),
-    ("memfs.answers", "memfs.extras"),
+    ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index", "memfs.semantic"),
+    ("memfs.answers", "memfs.extras", "memfs.shelves"),
     ("memfs.history", "memfs.former", "memfs.archive"),
     ("memfs.comparing",),
     ("memfs.workspace",),
-    ("memfs.watch", "memfs.doctor", "memfs.feed", "memfs.heard", "memfs.sessions", "memfs.sharing", "memfs.looking"),
+    (
+        "memfs.watch",
+        "memfs.doctor",
+        "memfs.feed",
+        "memfs.heard",
+        "memfs.sessions",
+        "memfs.sharing",
+        "memfs.looking",
+        "memfs.trial",
+    ),
     ("memfs.past", "memfs.learned"),
-    ("memfs.shelves",),
     ("memfs.syncing", "memfs.resolving"),
     ("memfs.brief", "memfs.publishing", "memfs.exporting"),
     ("memfs.faces",),
@@ -68,9 +77,15 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("memfs.index.asking",),
         ("memfs.index",),
     ),
+    "memfs.semantic": (
+        ("memfs.semantic.embedder", "memfs.semantic.passage"),
+        ("memfs.semantic.minilm", "memfs.semantic.vectors", "memfs.semantic.wordllama"),
+        ("memfs.semantic",),
+    ),
     "memfs.workspace": (
         ("memfs.workspace.freshness",),
         ("memfs.workspace.names",),
+        ("memfs.workspace.meaning",),
         ("memfs.workspace.edits", "memfs.workspace.finding", "memfs.workspace.health", "memfs.workspace.neighbours"),
         ("memfs.workspace.takeback", "memfs.workspace.saving"),
         ("memfs.workspace.moving", "memfs.workspace.folding"),
@@ -107,6 +122,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
             "memfs.faces.cli.git",
             "memfs.faces.cli.team",
             "memfs.faces.cli.past",
+            "memfs.faces.cli.bench",
         ),
         ("memfs.faces.cli",),
     ),
@@ -138,6 +154,9 @@ OWNERS = {
     "jsonschema": ("memfs.faces.mcp.arguments", "memfs.faces.mcp"),
     "starlette": ("memfs.faces.mcp.http",),
     "uvicorn": ("memfs.faces.mcp.http",),
+    "numpy": ("memfs.semantic",),
+    "safetensors": ("memfs.semantic",),
+    "tokenizers": ("memfs.semantic",),
 }
 """Foreign library to the one room that knows it. `tomllib` is listed because reading settings is config's alone."""
 
@@ -149,6 +168,7 @@ BROAD = {
     ("memfs.faces.mcp.desk", "guarded"): "the outermost line of a face, beyond which a server would end",
     ("memfs.index.folder", "tantivy_calls"): "a panic of Rust derives from BaseException",
     ("memfs.repository", "_index_with"): "puts the index back, and raises on",
+    ("memfs.semantic", "found"): "tokenizers raises Exception itself for a file that it cannot read",
     ("memfs.store", "_temporary"): "removes its temporary file, and raises on",
     ("memfs.watch", "_tell"): "whoever is told may fail, the watcher's thread goes on",
     ("memfs.workspace.edits", "announced"): "takes the announcement back, and raises on",
@@ -161,6 +181,7 @@ PURE = (
     "memfs.words",
     "memfs.rank",
     "memfs.pack",
+    "memfs.quality",
     "memfs.header",
     "memfs.alike",
     "memfs.query",
@@ -173,7 +194,7 @@ PURE = (
 
 LONGEST_FUNCTION = 60
 LONGEST_MODULE = 550
-HEAVY = ("rich", "regex", "tomlkit", "detect_secrets", "mcp", "git", "watchdog", "asyncio")
+HEAVY = ("rich", "regex", "tomlkit", "detect_secrets", "mcp", "git", "watchdog", "asyncio", "numpy")
 """What a fresh process that only looks something up has no time for."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -433,10 +434,13 @@ def test_every_setting_can_be_set_and_read_back(world: World, key: str) -> None:
         "mode": "global",
         "cross_project": "true",
         "private": "true",
+        "search.semantic": "false",
         "name": "shop",
         "limits.context_tokens": "500",
         "search.language": "french, german",
     }.get(key, "0.25")
+
+    world = replace(world, extra={"MEMFS_SEMANTIC": ""})
 
     set_value(world.config(), key, value, world.folder() if key in ONLY_OWN_KEYS else None)
 

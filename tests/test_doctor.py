@@ -190,6 +190,42 @@ def test_a_move_that_was_cut_off_is_finished_only_when_allowed(hybrid: Workspace
     assert copy.read_text() == text
 
 
+@pytest.mark.parametrize("remote", ["group", "home"])
+def test_what_was_published_is_never_removed_where_others_have_it(world: World, remote: str) -> None:
+    """Neither as the copy of a move that was cut off, nor, once it says something else, by a new id."""
+    settings = f'mode = "hybrid"\n[groups.team]\nmembers = ["{world.trusted()}"]\n'
+    world.config(f'{settings}remote = "/x.git"\n' if remote == "group" else f'remote = "/x.git"\n{settings}')
+    team = world.home / "groups/team"
+    here, there = (put(folder, "a.md", "---\nid: copy\n---\nsame\n") for folder in (near(world), team))
+    hybrid = world.open()
+
+    report = doctor.examine(hybrid, fix=True, may_remove=lambda _: True)
+
+    [finding] = report.findings
+    assert (finding.kind, finding.paths, finding.fixed, report.healthy) == ("copy", (here, there), "", True)
+    assert "it was published" in finding.sentence
+    there.write_text("---\nid: copy\n---\nanother\n")
+    [finding] = findings(hybrid, fix=True, yes=True)
+    assert (finding.kind, finding.fixed, finding.serious) == ("twins", "", True)
+    assert (here.read_text(), there.read_text()) == ("---\nid: copy\n---\nsame\n", "---\nid: copy\n---\nanother\n")
+    typed = finding.sentence.split("`")[1].split()
+    assert memfs(world, *typed[1:]).code == 0
+    assert (here.exists(), there.exists(), findings(hybrid)) == (False, True, [])
+
+
+def test_of_twins_the_one_that_others_have_keeps_its_id(world: World) -> None:
+    """Where one store has two of them, a new id is needed: the one that is only here gets it, and the younger there."""
+    world.config(f'mode = "hybrid"\n[groups.team]\nmembers = ["{world.trusted()}"]\nremote = "/x.git"\n')
+    team = world.home / "groups/team"
+    here = put(near(world), "a.md", "---\nid: twin\ncreated: 2026-01-01\n---\none\n")
+    there = put(team, "a.md", "---\nid: twin\ncreated: 2026-01-02\n---\ntwo\n")
+    younger = put(team, "b.md", "---\nid: twin\ncreated: 2026-01-03\n---\nthree\n")
+
+    findings(world.open(), fix=True)
+
+    assert ["id: twin" in path.read_text() for path in (here, there, younger)] == [False, True, False]
+
+
 def test_a_twin_that_cannot_be_rewritten_is_left_and_stays_a_finding(hybrid: Workspace, world: World) -> None:
     """A file in conflict is the user's to mend; memfs does not guess."""
     put(near(world), "a.md", "---\nid: twin\ncreated: 2026-01-01\n---\none\n")

@@ -126,11 +126,13 @@ def test_attributes_are_written_for_any_path_and_through_no_link(world: World) -
     assert victim.read_text() == "mine\n"
 
 
-def test_a_sync_keeps_to_the_main_branch(world: World) -> None:
-    """A bare remote whose HEAD names a branch that is not there: memfs's own is main, whatever else appears."""
+@pytest.mark.parametrize(("says", "branch"), [("advertise", "master"), ("ignore", "main")])
+def test_a_sync_keeps_to_the_branch_that_it_began(world: World, says: str, branch: str) -> None:
+    """An empty remote's own, if it names one, else main, whatever else appears."""
     remote = Git(world.root / "remote.git", user(world))
     remote.folder.mkdir()
     remote("init", "-q", "--bare", "--initial-branch=master")
+    remote("config", "lsrefs.unborn", says)
     assert memfs(world, "--mode", "global", "save", "We deploy on fridays.").code == 0
     assert memfs(world, "sync", "--remote", str(remote.folder)).code == 0
     tree = remote("mktree", feed="")
@@ -139,7 +141,7 @@ def test_a_sync_keeps_to_the_main_branch(world: World) -> None:
     assert memfs(world, "--mode", "global", "save", "Tests run first.").code == 0
     assert memfs(world, "sync").code == 0
 
-    names = remote("ls-tree", "-r", "--name-only", "main").split("\n")
+    names = remote("ls-tree", "-r", "--name-only", branch).split("\n")
     assert len([name for name in names if name.startswith("global/")]) == 2
     assert remote("ls-tree", "-r", "--name-only", "drafts") == ""
 

@@ -388,6 +388,12 @@ def merging(here: Trapped) -> None:
     here.memfs("merge-driver", "base", "ours", "base", ".memory/abc.md")
 
 
+def measuring(here: Trapped) -> None:
+    """Put a question to the memories."""
+    (here.world.root / "asked.jsonl").write_text('{"query": "zebra", "gold": ["abc"]}\n')
+    here.memfs("bench", "retrieval", "{root}/asked.jsonl")
+
+
 Row = tuple[tuple[str, ...], ...] | Callable[[Trapped], None]
 ROWS: dict[str, Row] = {
     "init": (("init",), ("init", "--merge-driver")),
@@ -415,6 +421,7 @@ ROWS: dict[str, Row] = {
     "status": (("status",), ("status", "--json")),
     "doctor": (("doctor", "--fix", "--yes"), ("doctor", "--strict")),
     "reindex": (("reindex",),),
+    "bench": measuring,
     "group": (("group", "create", "zoo"), ("group", "add", "zoo"), ("group", "share", "zoo", "on"), ("group", "list")),
     "channel": (("channel", "subscribe", "zoo"), ("channel", "list")),
     "projects": (("projects",), ("projects", "name", "zoo"), ("projects", "list", "--json")),

@@ -11,8 +11,8 @@ import pytest
 
 import memfs.git
 from memfs.git import MOST_FILES
-from memfs.git import branch
 from memfs.git import changed
+from memfs.worktree import branch
 from tests.worlds import World
 from tests.worlds import within_deadline
 

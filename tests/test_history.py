@@ -14,6 +14,7 @@ from memfs.errors import Changed
 from memfs.errors import Invalid
 from memfs.errors import NotFound
 from memfs.errors import Refused
+from memfs.errors import Unwritable
 from memfs.history import History
 from memfs.history import NoVersion
 from tests.commands import as_json
@@ -184,6 +185,101 @@ def test_a_text_that_was_made_by_a_merge_is_a_version(world: World, git: Git) ->
     assert told.committed
 
 
+def at(git: Git, second: int) -> Git:
+    """Return the same user at another time."""
+    return Git(git.folder, {**git.environ, "GIT_COMMITTER_DATE": f"{1_790_000_000 + second} +0000"})
+
+
+def test_each_line_of_a_merge_is_by_who_wrote_it(world: World, git: Git) -> None:
+    """And not by who merged; nor is what one side left alone by the other, which comes behind it in time."""
+    path = git.put(".memory/a.md", f"---\nid: abc\n---\n{LONG}")
+    committed(at(git, 0), "base", "Eve")
+    git("switch", "--quiet", "--create", "side")
+    path.write_text(path.read_text().replace("line 1\n", "line one\n"))
+    committed(at(git, 1), "side", "Bob")
+    git("switch", "--quiet", "main")
+    path.write_text(path.read_text().replace("line 9\n", "line nine\n"))
+    committed(at(git, 2), "main", "Ada")
+    git("switch", "--quiet", "side")
+    git(*AUTHOR, "merge", "--quiet", "--no-commit", "main")
+    path.write_text(path.read_text().replace("line 5\n", "line five\n"))
+    committed(at(git, 3), "both", "Dan")
+    path.write_text(path.read_text() + "by hand\n")
+
+    told = world.open().history("abc")
+
+    lines = {line: version.commit and version.commit.author for line, version in comparing.blame(told)}
+    path.write_text(path.read_text().removesuffix("by hand\n"))
+    before = world.open().history("abc").before()
+    assert before.commit
+    assert before.commit.author == "Bob"
+    asked = ("line 0", "line one", "line five", "line nine", "by hand")
+    assert [lines[line] for line in asked] == ["Eve", "Bob", "Dan", "Ada", None]
+
+
+def test_what_another_did_under_a_former_name_is_told(world: World, git: Git) -> None:
+    """Ada renames, Bob meanwhile edits what it was; another memory that has the name since is not taken for it."""
+    path = git.put(".memory/old.md", f"---\nid: abc\n---\n{LONG}")
+    committed(at(git, 0), "base")
+    git("switch", "--quiet", "--create", "side")
+    path.write_text(path.read_text().replace("line 1\n", "line one\n"))
+    committed(at(git, 2), "edited", "Bob")
+    git("switch", "--quiet", "main")
+    path.rename(path.with_name("new.md"))
+    committed(at(git, 1), "renamed")
+    git(*AUTHOR, "merge", "--quiet", "--message=both", "side")
+    git.put(".memory/old.md", f"---\nid: xyz\n---\n{LONG}another\n")
+    committed(git, "another")
+    path.unlink()
+    committed(git, "gone")
+
+    told = world.open().history("abc")
+
+    assert (subjects(told), told.committed, told.notes) == (["both", "edited", "renamed", "base"], True, ())
+    [origin] = [version for line, version in comparing.blame(told) if line == "line one"]
+    assert (origin.commit and origin.commit.author, origin.path) == ("Bob", "old.md")
+
+
+@pytest.mark.parametrize("other", ["removed", "changed"])
+def test_what_a_merge_left_as_one_side_had_it_is_committed(world: World, git: Git, other: str) -> None:
+    """Though the other side's commit, which came to nothing, is the newest."""
+    path = git.put(".memory/a.md", f"---\nid: abc\n---\n{LONG}")
+    base = committed(at(git, 0), "base")
+    git("switch", "--quiet", "--create", "side")
+    path.write_text(path.read_text() + "Bob's\n")
+    committed(at(git, 1), "kept", "Bob")
+    git("switch", "--quiet", "main")
+    path.unlink() if other == "removed" else path.write_text(path.read_text() + "Ada's\n")
+    committed(at(git, 2), other)
+    git("merge", "--quiet", "side", fine=(1,))
+    git("checkout", "--quiet", "--theirs", ".memory/a.md")
+    committed(at(git, 3), "both")
+
+    told = world.open().history("abc")
+
+    assert told.committed
+    assert subjects(told) == (["kept", "base"] if other == "removed" else ["kept", "changed", "base"])
+    assert {version.commit and version.commit.author for line, version in comparing.blame(told) if line == "Bob's"} == {
+        "Bob"
+    }
+    assert told.before().commit == told.named(base).commit
+    path.write_text(f"---\nid: abc\n---\n{LONG}by hand\n")
+    assert world.open().history("abc").before().commit == told.versions[0].commit
+
+
+def test_what_was_changed_and_changed_back_is_committed(world: World, git: Git) -> None:
+    """It is what the last commit has, by whichever way it came to be that again."""
+    here = world.open()
+    entry = here.save("one", {"title": "T"}).entry
+    committed(git, "one")
+    here.update(entry.memory.id, {}, "two")
+    here.update(entry.memory.id, {}, "one")
+
+    told = here.history(entry.memory.id)
+
+    assert (texts(told), told.committed) == (["one", "two", "one"], True)
+
+
 # ---- renames and moves
 
 
@@ -202,6 +298,24 @@ def test_a_rename_is_followed_committed_or_not(world: World, git: Git) -> None:
     assert [version.path for version in told.versions] == ["newest.md", "new.md", "old.md"]
     assert (subjects(told), told.committed) == (["", "renamed", "as old"], False)
     assert "was old.md" in memfs(world, "history", "abc").out
+
+
+def test_a_rename_by_hand_is_no_deed_of_memfs(world: World, git: Git) -> None:
+    """Committed or not; what memfs did before it stays told, and each line is still by whoever wrote it."""
+    saved = world.open().save("one", {"title": "T"}).entry
+    saved.path.rename(saved.path.with_name("new.md"))
+
+    [version] = as_json(world, "history", saved.memory.id)["versions"]
+
+    assert ("verb" in version, version["after"]["verb"]) == (False, "save")
+    assert "by an editor, git or another program, after save" in memfs(world, "history", saved.memory.id).out
+    assert {version.made and version.made.verb for _, version in comparing.blame(world.open().history("T"))} == {"save"}
+    saved.path.with_name("new.md").rename(saved.path)
+    committed(git, "saved")
+    saved.path.rename(saved.path.with_name("new.md"))
+    committed(git, "renamed")
+    shown = memfs(world, "history", saved.memory.id).out
+    assert re.findall(r"Ada: (.*?)  ", shown) == ["renamed", "saved (save)"]
 
 
 def test_another_memory_is_not_taken_for_an_earlier_one(world: World, git: Git) -> None:
@@ -438,7 +552,7 @@ def test_an_id_stays_through_what_was_before_it_was_written(world: World, git: G
     assert (restored.memory.id, restored.memory.body) == (entry.memory.id, "plain words")
 
 
-@pytest.mark.parametrize("name", ["0", "now", "zzzz", "HEAD", "", "ffffffff", "--all", "0" * 24])
+@pytest.mark.parametrize("name", ["0", "now", "zzzz", "HEAD~9", "", "ffffffff", "--all", "0" * 24])
 def test_a_version_that_there_is_not_is_not_found(world: World, git: Git, name: str) -> None:
     """Too short, unknown, or a name that is not of a version; the sentence lists some that are."""
     here = world.open()
@@ -599,6 +713,59 @@ def test_each_line_has_the_commit_that_it_came_with(world: World, git: Git) -> N
     shutil.rmtree(git.folder / ".git")
     shown = memfs(world, "blame", entry.memory.id).out
     assert re.search(r"^update +memfs +[-\d: ]+  in between$", shown, re.MULTILINE)
+
+
+def test_nothing_is_brought_back_beside_a_file_in_conflict(world: World) -> None:
+    """With markers in its header it may have the id: that would stand twice once they are gone."""
+    world.trusted()
+    here = world.open()
+    saved = here.save("one", {"title": "T"}).entry
+    here.update(saved.memory.id, {}, "two")
+    saved.path.write_text(f"---\n<<<<<<< ours\nid: {saved.memory.id}\n=======\n---\none\n>>>>>>> theirs\n")
+    before = files_below(saved.path.parent)
+
+    with pytest.raises(Unwritable, match=saved.path.name):
+        here.restore(saved.memory.id)
+
+    assert files_below(saved.path.parent) == before
+
+
+def test_a_version_may_be_named_as_git_names_it(world: World, git: Git) -> None:
+    """Any commit, branch or tag: what the memory was there; another memory that lay there then is none of it."""
+    path = git.put(".memory/a.md", f"---\nid: xyz\n---\n{LONG}")
+    committed(git, "another")
+    git("tag", "before")
+    path.write_text("---\nid: abc\n---\none\n")
+    first = committed(git, "one")
+    git.put("code.py", "1\n")
+    committed(git, "code")
+    path.write_text("---\nid: abc\n---\ntwo\n")
+    committed(git, "two")
+    git("switch", "--quiet", "--create", "side", first)
+    path.write_text("---\nid: abc\n---\nside\n")
+    committed(git, "aside", "Bob")
+    git("switch", "--quiet", "main")
+    here = world.open()
+
+    told = here.history("abc")
+
+    assert (told.named("HEAD~1").name, told.named("HEAD").name) == (first, told.versions[0].name)
+    aside = told.named("side")
+    assert (aside.raw[-5:], aside.commit and aside.commit.author) == (b"side\n", "Bob")
+    for name in ("before", "nosuch", "HEAD~1..HEAD", "a\0b", "-x"):
+        with pytest.raises(NoVersion):
+            told.named(name)
+    assert "+side" in comparing.difference(told, "HEAD~1", "side").lines
+    assert here.restore("abc", "side").entry.memory.body == "side"
+
+
+def test_a_name_that_is_nearly_one_is_told_the_near_ones(world: World) -> None:
+    """As by every other command."""
+    world.trusted()
+    world.open().save("one", {"title": "Database of the shop"})
+
+    with pytest.raises(NotFound, match=r"Did you mean .*Database of the shop"):
+        world.open().history("Databse of the shop")
 
 
 def test_people_who_come_from_other_tools_are_told_the_names(world: World) -> None:

@@ -21,6 +21,7 @@ from memfs.changes import GONE
 from memfs.changes import TICK_NS
 from memfs.changes import Stamp
 from memfs.index import Index
+from memfs.index import Recipe
 from memfs.index.folder import NAME
 from memfs.index.folder import SEGMENT_FILES
 from memfs.rank import Within
@@ -167,6 +168,30 @@ def test_words_are_found_in_other_forms_and_with_typos(world: World, text: str, 
     put(folder, "other.md", "Quite unrelated: the gardener’s azaleas, blooming.")
 
     assert found(world.open(), question)[:1] == ["it.md"]
+
+
+PARTS = [
+    (Recipe(irregular=0.0), "Somebody went.", "go"),
+    (Recipe(grams=0.0), "The configuration is kept.", "configuratoin"),
+    (Recipe(prefixes=False), "The kubernetes cluster.", "kube"),
+    (Recipe(typos=False), "Paid by invoice.", "invioce"),
+    (Recipe(stopwords=False), "Nothing else.", "nothing of that"),
+]
+
+
+@pytest.mark.parametrize(("recipe", "text", "question"), PARTS, ids=[question for *_, question in PARTS])
+def test_each_part_of_the_recipe_can_be_left_out(world: World, recipe: Recipe, text: str, question: str) -> None:
+    """What it brings can be measured: without it another note is found, or none."""
+    folder = world.folder()
+    put(folder, "it.md", text)
+    put(folder, "other.md", "Of that, of that, of that.")
+    here = world.open()
+    before = found(here, question)
+
+    here.index.recipe = recipe
+
+    assert before == ["it.md"]
+    assert set(found(here, question)) == (set() if recipe.stopwords else {"it.md", "other.md"})
 
 
 def test_phrases_must_stand_side_by_side(world: World) -> None:

@@ -27,6 +27,7 @@ from memfs.faces.mcp import resources
 from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.desk import Desk
 from memfs.heard import Ledger
+from memfs.semantic import found
 from memfs.workspace import Workspace
 from tests.worlds import World
 from tests.worlds import new_world
@@ -215,7 +216,9 @@ def told(model: Model, here: Workspace, cursors: dict[str, str]) -> Iterator[str
     files = model.files()
     words = [word for _, _, word in files.values()] or ["nothing"]
     for question in ("common words", *words):
-        yield json.dumps({**render.results_json(here.search(question, limit=100)), "query": ""})
+        for semantic in (False, bool(found().embedder)):
+            results = here.search(question, limit=100, semantic=semantic)
+            yield json.dumps({**render.results_json(results), "query": ""})
     yield json.dumps(render.listing_json(here.list(limit=100)))
     yield json.dumps(render.status_json(here.status()))
     yield json.dumps(render.report_json(doctor.examine(here)))

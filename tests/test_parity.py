@@ -288,4 +288,5 @@ def test_every_command_that_is_a_verb_has_its_pair() -> None:
     assert set(COMMANDS) - paired == {
         "edit", "setup", "trust", "untrust", "config", "path", "completion", "serve", "watch", "hook", "why",
         "group", "channel", "projects", "commit", "sync", "resolve", "merge-driver", "publish", "export",
+        "bench",
     }  # fmt: skip

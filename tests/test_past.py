@@ -22,6 +22,7 @@ from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.memory import digest
 from memfs.workspace import Workspace
+from memfs.worktree import checked_out
 from tests.commands import as_json
 from tests.commands import memfs
 from tests.repositories import Git
@@ -139,13 +140,13 @@ def test_nothing_was_committed_by_then(world: World, git: Git) -> None:
     """Before the first commit; without any; of a shallow clone, how to get more."""
     Git(world.root, git.environ)("clone", "--quiet", "--depth=1", git.folder.as_uri(), "shallow")
     begun(world, "empty")
-    for folder, when, sentence in (
-        (git.folder, "2024-02", "Nothing was committed in .* by 2024-02"),
-        (world.root / "shallow", "2024-06", "unshallow"),
-        (world.root / "empty", "2024-06", "Nothing was committed"),
-        (world.root / "empty", "HEAD", "neither"),
+    for folder, when, error, sentence in (
+        (git.folder, "2024-02", NotFound, "Nothing was committed in .* by 2024-02"),
+        (world.root / "shallow", "2024-06", NotFound, "unshallow"),
+        (world.root / "empty", "2024-06", NotFound, "Nothing was committed"),
+        (world.root / "empty", "HEAD", Invalid, "neither"),
     ):
-        with pytest.raises(Invalid, match=sentence), past.at(world.open(folder), when):
+        with pytest.raises(error, match=sentence), past.at(world.open(folder), when):
             pass
 
 
@@ -416,7 +417,7 @@ def test_without_a_log_of_head_git_is_asked_each_time(world: World, git: Git) ->
     here = world.open(git.folder)
     (git.folder / ".git/logs/HEAD").unlink()
     git("config", "core.logAllRefUpdates", "false")
-    assert past.checked_out(git.folder) is None
+    assert checked_out(git.folder) is None
     assert bodies(here, "2024-12") != bodies(here, "2025")
 
     git.put(".memory/a.md", "# Alpha\nDeploy late, committed early.\n")
@@ -506,6 +507,27 @@ def test_many_may_ask_at_once(world: World, git: Git) -> None:
     assert all("Alpha" in each for each in printed)
     assert len(folders(world)) == 2
     assert [path for path in (world.cache / past.FOLDER).iterdir() if path.name[0] == "."] == []
+
+
+def test_head_is_what_is_checked_out_and_answered_without_git_as_long_as_that_stays(world: World, git: Git) -> None:
+    """Whatever moves it: a commit, a checkout, another branch."""
+    here = world.open(git.folder)
+    newest = bodies(here, "HEAD")
+
+    def repeated() -> str:
+        return memfs(world, "search", "deploy", "--at", "HEAD", folder=git.folder, environ={"PATH": "/nowhere"}).out
+
+    assert "Alpha" in repeated()
+    git("checkout", "-q", "HEAD~1")
+    older = bodies(here, "HEAD")
+    git("checkout", "-q", "-")
+    back = bodies(here, "HEAD")
+    git.put(".memory/a.md", "# Alpha\nDeploy never.\n")
+    commit(git, THIRD)
+
+    assert set(older) == {"a.md", "sub/b.md"}
+    assert back == newest
+    assert bodies(here, "HEAD") == {"a.md": "Deploy never."}
 
 
 def test_where_the_cache_cannot_be_written_there_is_a_sentence(world: World, git: Git) -> None:

@@ -16,12 +16,12 @@ from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.git import overruling
-from memfs.repository import UNDERWAY
 from memfs.repository import Blob
 from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
+from memfs.worktree import UNDERWAY
 from tests.repositories import Git
 from tests.repositories import begun
 from tests.repositories import trap
@@ -600,6 +600,26 @@ def test_a_git_that_takes_too_long_takes_its_locks_away(git: Git) -> None:
     assert within_deadline(
         lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
     )
+
+
+def test_a_git_that_prints_too_much_is_ended(git: Git, repository: Repository) -> None:
+    """A history may have been made to have it print without end; what is within the bound comes whole."""
+    git.put("large", b"x" * 300_000)
+    git("add", ".")
+    oid = git("rev-parse", ":large")
+
+    with pytest.raises(GitFailed, match=r"git cat-file printed more than 299,999 bytes in .* and was ended"):
+        repository.run("cat-file", "blob", oid, most=299_999)
+
+    assert len(repository.run("cat-file", "blob", oid, most=300_000).out) == 300_000
+
+
+def test_what_a_git_is_fed_and_prints_at_once_is_whole(git: Git, repository: Repository) -> None:
+    """More than the pipes hold, both ways; and one that ends before it has read all is no failure of ours."""
+    oid = git("hash-object", "-w", "--stdin", feed="word\n" * 10_000)
+
+    assert repository.blobs([oid] * 5_000) == [b"word\n" * 10_000] * 5_000
+    assert repository.run("rev-parse", "--git-dir", feed=b"x" * 10_000_000).out.endswith(b".git\n")
 
 
 def test_no_variable_of_the_user_leads_elsewhere(

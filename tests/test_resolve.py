@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from memfs import doctor
 from memfs import resolving
 from memfs.errors import Changed
 from memfs.errors import Invalid
@@ -42,7 +43,7 @@ def git(world: World) -> Git:
     """Return the user of a repository with one memory, committed, whose merges memfs drives."""
     made = Git(world.trusted(), {**user(world), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})
     made("init", "-q", "-b", "main")
-    assert memfs(world, "init", "--merge-driver").code == 0
+    assert "git add .gitattributes" in memfs(world, "init", "--merge-driver").out
     made.put(PATH, NOTE)
     made("add", "-A")
     made("commit", "-qm", "begun")
@@ -147,6 +148,17 @@ def test_a_driver_that_is_missing_or_dies_loses_nothing(world: World, git: Git) 
     assert "mondays" in text(git)
     assert "sundays" in text(git)
     assert git("ls-files", "-u") == ""
+
+
+@pytest.mark.parametrize("ways", [("--ours", "--both"), ("--theirs", "--edit"), ("--list", "--ours")])
+def test_a_memory_is_settled_in_one_way_at_a_time(world: World, git: Git, ways: tuple[str, str]) -> None:
+    """Two at once are refused, and nothing is settled."""
+    clash(git)
+    before = text(git)
+
+    done = memfs(world, "resolve", "deploys.md", *ways)
+
+    assert (done.code, "One at a time" in done.err, text(git)) == (2, True, before)
 
 
 def test_a_removal_against_a_change_is_settled_either_way(world: World, git: Git) -> None:
@@ -318,3 +330,39 @@ def test_registering_the_driver_needs_a_repository(world: World) -> None:
     alone("init", "-q")
     assert [resolving.register(store)[1] for _ in range(2)] == [True, False]
     assert (alone.folder / ".gitattributes").read_text() == "/.memory/**/*.md merge=memfs\n"
+
+
+def test_what_git_alone_holds_in_conflict_is_neither_changed_nor_moved(world: World, git: Git) -> None:
+    """A driver that died leaves no marks in the file; once it is settled for git all is as ever."""
+    git("config", "merge.memfs.driver", "false")
+    clash(git)
+    before = text(git)
+    assert "<<<<<<<" not in before
+
+    for words in (("update", "deploys.md", "--tag", "b"), ("move", "deploys.md", "--to", "global")):
+        answer = memfs(world, *words, environ={"MEMFS_MODE": "hybrid"})
+        assert answer.code == 6
+        assert "git holds it as not merged (`memfs resolve` settles it)" in answer.sentence
+    assert text(git) == before
+
+    git("add", PATH)
+    assert memfs(world, "update", "deploys.md", "--tag", "b").code == 0
+
+
+def test_the_doctor_names_what_git_alone_holds_in_conflict(world: World, git: Git) -> None:
+    """A side that removed it leaves a whole text without a marker; what is told is the same everywhere."""
+    git("checkout", "-qb", "other")
+    git.put(PATH, NOTE.replace("fridays", "sundays"))
+    git("commit", "-qam", "theirs")
+    git("checkout", "-q", "main")
+    (git.folder / PATH).unlink()
+    git("commit", "-qam", "ours")
+    git("merge", "-q", "other", fine=(1,))
+
+    here = world.open()
+
+    [finding] = doctor.examine(here).findings
+    assert (finding.kind, finding.paths) == ("conflict", (git.folder / PATH,))
+    assert "memfs resolve" in finding.sentence
+    assert [each.path for each in resolving.clashes(here)] == ["deploys.md"]
+    assert here.status().stores[0].having("conflict") == 1

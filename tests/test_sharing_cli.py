@@ -223,6 +223,7 @@ def test_memfs_home_as_a_member_by_hand_shows_nothing_of_it(three: World) -> Non
         (("group", "delete", "shopp"), "shop"),
         (("group", "share", "shop", "yes"), "on"),
         (("group", "create", "shop"), "There is a group shop already"),
+        (("group", "create", "shop", "--remote", "https://x.example/x"), "memfs sync --group shop --remote URL"),
         (("group", "create", "../x"), "no group name"),
         (("channel", "subscribe", "../x"), "no channel"),
         (("channel", "unsubscribe", "nothing"), "no subscription"),

@@ -25,7 +25,10 @@ from typing import NamedTuple
 import pytest
 
 from memfs import syncing
+from memfs.errors import Invalid
 from memfs.memory import parse
+from memfs.network import Unreachable
+from memfs.network import checked_remote
 from memfs.shelves import shelf_of
 from memfs.syncing import Synced
 from tests.commands import MEMFS
@@ -200,6 +203,22 @@ def test_the_first_sync_without_a_remote_begins_a_history_and_says_so(world: Wor
     assert "global/note.md" in files_of(remote)
 
 
+@pytest.mark.parametrize(("says", "branch"), [("advertise", "trunk"), ("ignore", "main")])
+def test_an_empty_remote_gets_the_branch_that_it_names(tmp_path: Path, says: str, branch: str) -> None:
+    """As its HEAD has it, so that who clones it has the memories; one that does not tell gets main."""
+    bare = tmp_path / "remote.git"
+    bare.mkdir()
+    git(bare, "init", "-q", "--bare", "--initial-branch=trunk")
+    git(bare, "config", "lsrefs.unborn", says)
+    world = machine(tmp_path / "a", f"file://{bare}")
+    put(world, "global/note.md", memory("note-1"))
+
+    assert quietly(world).pushed
+
+    assert git(bare, "for-each-ref", "--format=%(refname:short)") == branch
+    assert not quietly(world).pushed
+
+
 def test_two_machines_become_one(tmp_path: Path, remote: Path) -> None:
     """The story of the README: one command on each, once; what was on either is on both, and found."""
     a, b = new_world(tmp_path / "a"), new_world(tmp_path / "b")
@@ -270,7 +289,9 @@ def test_a_machine_that_was_offline_at_first_joins_later(tmp_path: Path, remote:
     a, b = machine(tmp_path / "a", remote), machine(tmp_path / "b", tmp_path / "mistyped.git")
     put(a, "global/of-a.md", memory("of-a"))
     put(b, "global/of-b.md", memory("of-b"))
-    assert "cannot be reached" in refused(b, code=10)
+    sentence = refused(b, code=10)
+    assert "cannot be reached" in sentence
+    assert "If the address is wrong: `memfs sync --remote URL` names another." in sentence
     assert "global/of-b.md" in files_of(b.home)
     sync(a)
 
@@ -644,6 +665,27 @@ def at_a_terminal(world: World, *arguments: str) -> Answer:
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://me:pa/ss@host.example/x.git", "https://host.example/x.git"),
+        ("https://me:p@ss/w@rd@host.example:8080/x.git", "https://host.example:8080/x.git"),
+        ("https://token@host.example/a@b.git", "https://host.example/a@b.git"),
+        ("ssh://me@host.example/x", "ssh://host.example/x"),
+        ("https://host.example:8080/x.git", "https://host.example:8080/x.git"),
+        ("git@host.example:me/x.git", "git@host.example:me/x.git"),
+    ],
+)
+def test_an_address_is_shown_without_its_credentials(world: World, address: str, shown: str) -> None:
+    """Whatever characters a password was typed with, and in the sentence of a refusal, too."""
+    world.config(f'remote = "{address}"\n')
+
+    assert shelf_of(world.config()).shown_remote == shown
+    with pytest.raises(Invalid) as refused:
+        checked_remote(f"ext::{address}")
+    assert shown in str(refused.value)
+
+
 def test_where_a_password_is_needed_nobody_is_asked(pair: Pair) -> None:
     """94: at a terminal, with a name in the address or without: a sentence, code 10, the commit is kept."""
     put(pair.a, "global/mine.md", memory("mine-1"))
@@ -890,7 +932,7 @@ def test_in_the_middle_of_a_merge_nothing_is_synced(pair: Pair) -> None:
 
     sentence = refused(pair.a, code=6)
 
-    assert "in the middle of a merge" in sentence
+    assert "in the middle of a merge. `git commit` finishes it" in sentence
     assert git(pair.a.home, "rev-parse", "HEAD") == head
     (pair.a.home / ".git/MERGE_HEAD").unlink()
     assert sync(pair.a)["pushed"]
@@ -1371,9 +1413,12 @@ def test_a_projects_own_repository_is_synced_where_the_user_said_and_nowhere_els
     )
 
     alone = sync(a, "--workspace")
+    idle = memfs(a, "sync", "--workspace").out
     done = sync(a, "--workspace", "--remote", remote)
 
     assert (alone["remote"], alone["pushed"]) == (None, False)
+    assert "nothing to do: all is committed, and there is no remote\n" in idle
+    assert "`memfs sync --workspace --remote URL` sets one" in idle
     assert done["pushed"]
     assert sorted(name for name in files_of(remote) if name.endswith(".md")) == ["note.md"]
     assert not git(tmp_path / "x.git", "for-each-ref")
@@ -1399,6 +1444,35 @@ def test_memories_without_a_repository_of_their_own_travel_with_the_project(worl
     git(elsewhere, "init", "-q", "-b", "main")
     (project / ".memory").symlink_to(elsewhere)
     assert memfs(world, "sync", "--workspace").code == 6
+
+
+# ---- what status tells
+
+
+def test_status_says_what_is_synced_with_what_and_what_waits(tmp_path: Path, pair: Pair) -> None:
+    """As of the last sync, without the network, and without the credentials of the address."""
+    theirs = "https://me:pw123@127.0.0.1:9/team.git"
+    groups = f'[groups.team]\nmembers = ["{pair.a.trusted()}"]\nremote = "{theirs}"\n'
+    pair.a.config(f'mode = "hybrid"\nremote = "{pair.remote}"\n{groups}')
+    put(pair.a, "groups/team/plan.md", memory("plan-1"))
+
+    def told() -> dict[str, Any]:
+        stores = memfs(pair.a, "status", "--json").json["stores"]
+        return {each["scope"]: each["remote"] for each in stores}
+
+    assert told() == {
+        "workspace": None,
+        "global": {"address": str(pair.remote), "unpushed": 0},
+        "group:team": {"address": "https://127.0.0.1:9/team.git", "unpushed": None},
+    }
+    pair.remote.rename(tmp_path / "away")
+    put(pair.a, "global/mine.md", memory("mine-1"))
+    with pytest.raises(Unreachable):
+        quietly(pair.a)
+    assert told()["global"]["unpushed"] == 1
+    shown = memfs(pair.a, "status").out
+    assert f"synced with {pair.remote}: 1 commit not pushed yet" in shown
+    assert "synced with https://127.0.0.1:9/team.git: not synced yet" in shown
 
 
 # ---- several at once

@@ -200,15 +200,41 @@ def test_a_branch_has_a_name_of_its_own(world: World) -> None:
     put(world, "a.md", "# Why we left MySQL!\n")
     here = world.open()
 
-    names = [publishing.publish(here, ["a.md"], Wish()).branch for _ in range(3)]
+    names = []
+    for number in range(3):
+        put(world, "a.md", f"# Why we left MySQL!\n\n{number} reasons.\n")
+        names.append(publishing.publish(here, ["a.md"], Wish()).branch)
 
     assert names == ["memfs/why-we-left-mysql", "memfs/why-we-left-mysql-2", "memfs/why-we-left-mysql-3"]
+    put(world, "a.md", "# Why we left MySQL!\n")
     for name in ("-x", "a..b", "HEAD", "a b", "x.lock", names[0]):
         with pytest.raises(Invalid):
             publishing.publish(here, ["a.md"], Wish(branch=name))
     git("branch", "-D", *names)
     git("branch", "memfs")
     assert publishing.publish(here, ["a.md"], Wish()).branch == "memfs-why-we-left-mysql"
+
+
+def test_what_is_published_already_is_not_published_again(world: World) -> None:
+    """The branch that has it is named; another one is made where it is named, or when the memory has changed."""
+    git = begun(world)
+    world.trusted()
+    git("commit", "--quiet", "--allow-empty", "-m", "begun")
+    put(world, "a.md", "# A\n")
+    put(world, "b.md", "# B\n")
+    here = world.open()
+    publishing.publish(here, ["a.md"], Wish())
+    git("commit", "--quiet", "--allow-empty", "-m", "later")
+
+    for again in (Wish(), Wish(branch="memfs/a")):
+        with pytest.raises(Refused, match="published already: the branch memfs/a of"):
+            publishing.publish(here, ["a.md"], again)
+
+    assert git("for-each-ref", "--format=%(refname)", "refs/heads/memfs") == "refs/heads/memfs/a"
+    assert publishing.publish(here, ["a.md", "b.md"], Wish()).branch == "memfs/a-2"
+    assert publishing.publish(here, ["a.md"], Wish(branch="mine")).branch == "mine"
+    with pytest.raises(Refused, match="published already: the branch memfs/a-2 of"):
+        publishing.publish(here, ["a.md"], Wish())
 
 
 def test_an_ignored_memory_is_published_with_a_word_about_it(world: World) -> None:
@@ -287,6 +313,20 @@ def test_no_branch_of_the_remote_is_ever_moved(world: World, team: Git) -> None:
     assert (named.code, "There is a branch memfs/a already" in named.sentence) == (2, True)
 
 
+def test_what_a_branch_of_the_remote_has_is_not_pushed_again(world: World, team: Git) -> None:
+    """Also where its name was taken there, so that it got another; and when somebody else's clone pushed it."""
+    put(world, "paging.md", OURS)
+    first = publishing.publish(world.open(), ["01KAJ9D3Q0"], Wish("group:team"))
+    shutil.rmtree(world.home / "groups" / "team")
+    alone = ("--quiet", "--single-branch", f"file://{team.folder}")
+    Git(world.root, user(world))("clone", *alone, world.home / "groups" / "team")
+
+    again = memfs(world, "publish", "01KAJ9D3Q0", "--to", "group:team")
+
+    assert (again.code, f"published already: the branch {first.branch} of file://" in again.sentence) == (6, True)
+    assert team("for-each-ref", "--format=%(refname)", "refs/heads/memfs") == f"refs/heads/{first.branch}"
+
+
 def test_a_branch_that_comes_to_be_meanwhile_stays_as_it_is(world: World, team: Git) -> None:
     """Even where git could have moved it on to what is published."""
     put(world, "a.md", "# A\n")
@@ -296,6 +336,21 @@ def test_a_branch_that_comes_to_be_meanwhile_stays_as_it_is(world: World, team: 
 
     assert done["branch"] == "memfs/a-2"
     assert team("rev-parse", "memfs/a") == team("rev-parse", "main")
+
+
+@pytest.mark.usefixtures("team")
+def test_what_is_larger_than_any_memory_is_not_read_there(world: World) -> None:
+    """Its name or its bytes may be those of the memory: it is taken for another, and the memory gets a free name."""
+    others = Git(world.root / "others", user(world))
+    others.put("large.md", "---\nid: 01KAJ000000000000000000009\n---\n" + "x" * MAX_BYTES)
+    others("add", ".")
+    others("commit", "--quiet", "-m", "large")
+    others("push", "--quiet", "origin", "HEAD:main")
+    put(world, "large.md", "---\nid: 01KAJ000000000000000000009\ntitle: A\n---\n\nOne.\n")
+
+    done = publishing.publish(world.open(), ["A"], Wish("group:team"))
+
+    assert [(piece.path == "large.md", piece.is_new) for piece in done.pieces] == [(False, True)]
 
 
 def test_a_remote_that_refuses_says_why(world: World, team: Git) -> None:

@@ -86,6 +86,7 @@ class World:
             "MEMFS_HOME": str(self.home),
             "MEMFS_CACHE": str(self.cache),
             "MEMFS_STATE": str(self.state),
+            "MEMFS_SEMANTIC": "false",  # what is found by its words is the same wherever the tests run
             **self.extra,
         }
 

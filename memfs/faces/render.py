@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memfs.answers import Entry
     from memfs.answers import Flaw
     from memfs.answers import Hit
+    from memfs.answers import Link
     from memfs.answers import Listing
     from memfs.answers import Moment
     from memfs.answers import Neighbour
@@ -171,6 +172,7 @@ def status_json(status: Status) -> Json:
                 "untrusted": each.untrusted,
                 "seen_by": each.seen_by,
                 "git": each.git and standing_json(each.git),
+                "remote": each.remote and each.remote._asdict(),
                 "problems": [flaw_json(flaw) for flaw in each.flaws],
             }
             for each in status.stores
@@ -187,6 +189,7 @@ def status_json(status: Status) -> Json:
         ],
         "subscriptions": list(status.subscriptions),
         "index": {"path": str(status.index_folder), "bytes": status.index_bytes},
+        "semantic": status.semantic,
         "notes": list(status.notes),
     }
 
@@ -382,6 +385,7 @@ def status_lines(status: Status) -> Iterator[Line]:
     yield [("workspace  ", DIM), (inert(str(status.workspace)), BOLD)]
     yield [("mode       ", DIM), (status.mode, BOLD), (f"  ({inert(status.mode_source)})", DIM)]
     yield [("index      ", DIM), (f"{inert(str(status.index_folder))}  ({_size(status.index_bytes)})", "")]
+    yield [("semantic   ", DIM), (inert_line(status.semantic), "")]
     for each in status.stores:
         yield []
         plural = "memory" if each.files == 1 else "memories"
@@ -397,6 +401,8 @@ def status_lines(status: Status) -> Iterator[Line]:
         yield [(f"  seen by {each.seen_by}; scores × {each.weight:g}", DIM)]
         if each.git:
             yield from standing_lines(each.git)
+        if each.remote:
+            yield _link_line(each.remote)
     if status.subscriptions:
         yield []
         hidden = "" if status.mode == "hybrid" else f"; seen in hybrid mode, and not in {status.mode} mode"
@@ -408,6 +414,19 @@ def status_lines(status: Status) -> Iterator[Line]:
         yield [(f"  {inert(str(guest.store.root))}", DIM)]
         yield [(f"  read only; scores × {guest.weight:g}", DIM)]
     yield from note_lines(status.notes)
+
+
+def _link_line(link: Link) -> Line:
+    """Return with what a store is synced, and whether something of it waits to be pushed."""
+    if link.unpushed == 0:
+        words = "nothing was committed since the last sync"
+    elif link.unpushed is None:
+        words = "not synced yet; `memfs sync` does it"
+    else:
+        words = (
+            f"{link.unpushed:,} {'commit' if link.unpushed == 1 else 'commits'} not pushed yet; `memfs sync` does it"
+        )
+    return [(f"  synced with {inert(link.address)}: ", DIM), (words, WARN if link.unpushed != 0 else DIM)]
 
 
 def standing_lines(now: Standing) -> Iterator[Line]:

@@ -87,7 +87,8 @@ def synced_lines(done: Synced) -> Iterator[Line]:
         "pushed" if done.pushed else "",
     ]
     said = ", ".join(filter(None, what))
-    yield [(f"  {said}" if said else "  nothing to do: both sides are the same", GOOD if said else DIM)]
+    idle = "both sides are the same" if done.shelf.remote else "all is committed, and there is no remote"
+    yield [(f"  {said}" if said else f"  nothing to do: {idle}", GOOD if said else DIM)]
     for path in done.clashes:
         yield [("  clash: ", BAD), (f"{inert(path)} holds both texts; `memfs resolve` settles it", "")]
     yield from note_lines(done.notes)
@@ -111,18 +112,18 @@ def history_json(told: History) -> Json:
 
 def past_json(version: Version) -> Json:
     """Return a version as an object; `until` is true where `at` is when it was replaced: nobody knows since when."""
-    made, commit, change = version.made, version.commit, version.change
+    (made, since), commit, change = version.deeds, version.commit, version.change
     shown: Json = {
         "version": version.name,
         "at": format_time(version.when),
-        "until": made is None and commit is None and version.kept is not None,
+        "until": version.made is None and commit is None and version.kept is not None,
         "scope": version.store.scope,
         "path": str(version.store.absolute(version.path)),
         "trusted": version.trusted,
         "changed": change and {**change._asdict(), "keys": list(change.keys)},
     }
     shown |= {"verb": made.verb, "session": made.session} if made else {}
-    shown |= {"after": {"verb": version.since.verb, "session": version.since.session}} if version.since else {}
+    shown |= {"after": {"verb": since.verb, "session": since.session}} if since else {}
     return shown | ({"commit": commit.name, "author": commit.author, "subject": commit.subject} if commit else {})
 
 
@@ -170,9 +171,9 @@ def blame_json(told: History, lines: Sequence[tuple[str, Version]]) -> Json:
 
 
 def _origin_json(version: Version) -> Json:
-    keys = ("version", "at", "commit", "author", "verb", "session")
-    shown = past_json(version)
-    return {key: shown[key] for key in keys if key in shown}
+    shown, made = past_json(version), version.made
+    keys = [key for key in ("version", "at", "commit", "author") if key in shown]
+    return {key: shown[key] for key in keys} | ({"verb": made.verb, "session": made.session} if made else {})
 
 
 def blame_lines(told: History, lines: Sequence[tuple[str, Version]]) -> Iterator[Line]:
@@ -195,13 +196,14 @@ def _origin(version: Version, *, in_git: bool) -> tuple[str, str, str]:
 
 def deed(version: Version) -> str:
     """Return who did what to bring a version about."""
-    done, commit = _act(version.made), version.commit
+    (made, since), commit = version.deeds, version.commit
+    done = _act(made)
     if commit:
         said = f"{inert_line(commit.author)}: {inert_line(commit.subject)}"
         return f"{said} ({done})" if done else said
     if version.kept:
         return done or f"as it was before {_act(version.kept)}"
-    return done or f"by {OTHERS}{f', after {_act(version.since)}' if version.since else ''}"
+    return done or f"by {OTHERS}{f', after {_act(since)}' if since else ''}"
 
 
 def _act(entry: Kept | None) -> str:

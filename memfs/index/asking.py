@@ -59,7 +59,14 @@ class Asking:
     def recipe(self, recipe: Recipe) -> None:
         self._questions.recipe = recipe
 
-    def search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
+    @property
+    def contents(self) -> object:
+        """What changes whenever anything is brought in, of whatever store."""
+        return self._folder.contents
+
+    def search(
+        self, places: Sequence[Within], query: Query, limit: int, now: datetime, *, among: Sequence[str] = ()
+    ) -> list[rank.Found]:
         """Return the best *limit* memories for *query* in *places*.
 
         Args:
@@ -67,12 +74,19 @@ class Asking:
             query: Its scopes are the caller's business.
             limit: At most so many.
             now: Memories that have expired by then are left out.
+            among: Only memories whose files have these digests, and of those also such as no word matches.
         """
-        return self._folder.guarded(lambda: self._search(places, query, limit, now))
+        return self._folder.guarded(lambda: self._search(places, query, limit, now, among))
 
-    def _search(self, places: Sequence[Within], query: Query, limit: int, now: datetime) -> list[rank.Found]:
+    def _search(
+        self, places: Sequence[Within], query: Query, limit: int, now: datetime, among: Sequence[str]
+    ) -> list[rank.Found]:
         searcher = self._folder.open().searcher()
         asked, best = self._questions.ask(searcher, query)
+        if among:
+            # one by one: the set that `any_of` makes of several is built by a walk through all digests
+            these = [(Occur.Should, self._questions.any_of("digest", [digest])) for digest in among]
+            asked = [(Occur.Must, Clause.boolean_query(these)), *((Occur.Should, clause) for _, clause in asked)]
         found: list[rank.Found] = []
         for weight, alike in rank.weight_classes(places).items() if asked else ():
             clauses = [*asked, *self._questions.filters(alike, query, now)]
@@ -81,8 +95,8 @@ class Asking:
             for (score, address), when in zip(hits, created, strict=True):
                 document = searcher.doc(address)
                 text = rank.bounded(float(score), best)
-                store, path = str(document["store"][0]), str(document["path"][0])
-                found.append(rank.Found(store, path, text, weight, int(when or 0)))
+                store, path, digest = (str(document[name][0]) for name in ("store", "path", "digest"))
+                found.append(rank.Found(store, path, text, weight, int(when or 0), digest))
         return rank.order(found, limit)
 
     def rarity(self, query: Query, twice: frozenset[str], found: Sequence[rank.Found]) -> dict[tuple[str, str], float]:
@@ -232,6 +246,23 @@ class Asking:
             return {value: count for value, count in found if value and count}
 
         return self._folder.guarded(ask) if places else {}
+
+    def digests(self, places: Sequence[Within], query: Query, now: datetime) -> list[str]:
+        """Return the digests of the files in *places* that pass the filters and hold the phrases of *query*, once each.
+
+        Args:
+            places: The stores to look in.
+            query: Its words do not count.
+            now: Memories that have expired by then are left out.
+        """
+
+        def ask() -> list[str]:
+            searcher = self._folder.open().searcher()
+            phrases, _ = self._questions.ask(searcher, query._replace(words=(), compounds=(), also=()))
+            every = Clause.boolean_query([*phrases, *self._questions.filters(places, query, now)])
+            return [digest for digest, count in searcher.terms_with_prefix("digest", "", filter_query=every) if count]
+
+        return self._folder.guarded(ask) if places else []
 
     def snippets(self, query: Query, bodies: Sequence[str]) -> list[Snippet]:
         """Return, for each of *bodies*, the piece that matches *query* best; its beginning when none does."""

@@ -70,6 +70,7 @@ class IndexFolder:
         self.analyzers = analyzers(languages)
         self._tantivy: tantivy.Index | None = None
         self._contents = _NOTHING
+        self._commits = 0
         self._holds_lock = False
 
     def open(self) -> tantivy.Index:
@@ -91,6 +92,11 @@ class IndexFolder:
         except OSError as error:
             self.abandon(os.strerror(error.errno or 0))
             return self._made_in_memory()
+
+    @property
+    def contents(self) -> tuple[int, int, int]:
+        """What changes with each commit."""
+        return (self.generation, self._commits, 0) if self.note else self._contents_now()
 
     def _contents_now(self) -> tuple[int, int, int]:
         """Return what changes with each commit, and when another folder takes this one's place."""
@@ -114,6 +120,7 @@ class IndexFolder:
     def reload(self) -> None:
         """Have the next question see the last commit."""
         if self.note:
+            self._commits += 1
             with tantivy_calls():
                 self._made_in_memory().reload()
         else:

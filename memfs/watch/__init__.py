@@ -183,6 +183,12 @@ class Watcher:
             if (reason := watched.reason or (self._refused if watched.identity else ""))
         )
 
+    def again(self, store: Store) -> None:
+        """Have *stirred* called for *store* once more, after whatever else there is to tell."""
+        with self._lock:
+            self._watched[store.key].happened()
+            self._wake.notify_all()
+
     # ---- what `freshness.Hints` asks for
 
     def take(self, store: Store, since: float | None = None) -> frozenset[str] | None:

@@ -263,7 +263,7 @@ class Workspace(Tidying):
         self._freshness.all(stores)
         return self._names.resolve(reference, stores)[0]
 
-    def search(
+    def search(  # noqa: PLR0913  (each is a way to ask)
         self,
         text: str,
         *,
@@ -271,6 +271,7 @@ class Workspace(Tidying):
         filters: Filters = NO_FILTERS,
         limit: int = 10,
         regex: str = "",
+        semantic: bool | None = None,
     ) -> Results:
         """Return the memories of the view that answer *text* best; without words, the newest that pass the filters.
 
@@ -280,16 +281,23 @@ class Workspace(Tidying):
             filters: More filters.
             limit: At most so many hits, 1 to 1,000.
             regex: A regular expression that must match in the title or body, given `limits.regex_seconds`.
+            semantic: Find by meaning, too. None: in a process that watches its stores, if an embedder is installed
+                and `search.semantic` is not switched off.
 
         Raises:
             Invalid: *regex* or *limit* cannot be used.
+            Refused: *semantic* is asked for, and no embedder is installed, or it is broken.
             OutOfScope: A scope is asked for that the mode does not serve.
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"A search gives 1 to 1,000 hits; {limit} were asked for.")
         query = queries.parse(text, filters, also)
         with self._lock:
-            return self._finding.search(query, limit, regex)
+            return self._finding.search(query, limit, regex, semantic=semantic)
+
+    def understand(self) -> bool:
+        """Make some of the vectors that searches by meaning go by, if they are on; return whether some are left."""
+        return self._finding.understand(self._lock)
 
     def recalled(self, prompt: str) -> Sequence[Entry]:
         """Return the memories that a *prompt* to an agent strongly recalls, best first; mostly none. See `recalled`."""

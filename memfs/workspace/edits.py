@@ -13,6 +13,7 @@ from typing import TypeVar
 from memfs import credentials
 from memfs import memory as memories
 from memfs import trust
+from memfs import worktree
 from memfs.answers import Entry
 from memfs.changes import GONE
 from memfs.config import CHANNEL_NAME
@@ -216,6 +217,23 @@ def refuse_unwritable(entry: Entry) -> None:
         problem = memory.problems[0]
         where = f" (line {problem.line})" if problem.line else ""
         raise Unwritable(entry.path, f"{memory.state}{where}: {problem.reason}")
+    if _is_unmerged(entry):
+        raise Unwritable(entry.path, "git holds it as not merged (`memfs resolve` settles it)")
+
+
+def _is_unmerged(entry: Entry) -> bool:
+    """Return whether git's index alone knows that *entry* is in conflict: of a merge whose driver left no marks.
+
+    Git is asked only in the middle of a merge or the like, which its own files tell.
+    """
+    root = entry.store.root
+    with suppress(MemfsError, OSError, ValueError):
+        if (folder := worktree.folder_around(root)) and worktree.underway(folder):
+            from memfs.repository import Repository
+
+            repository = Repository.of(root)
+            return repository is not None and bool(repository.sides(repository.prefix + entry.memory.path))
+    return False
 
 
 def refuse_bad_channels(values: Mapping[str, Value | None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
@@ -12,6 +13,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from memfs.answers import Entry
 from memfs.answers import Hit
@@ -20,6 +22,7 @@ from memfs.answers import Results
 from memfs.config import Config
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
+from memfs.errors import Refused
 from memfs.query import Filters
 from memfs.query import Query
 from memfs.rank import Within
@@ -30,6 +33,9 @@ from memfs.scope import View
 from memfs.store import Store
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
+
+if TYPE_CHECKING:
+    from memfs.workspace.meaning import Meaning
 
 VOUCHED = Filters(vouched=True)
 MOST_GLOBS = 2_000
@@ -60,27 +66,35 @@ class Finding:
         self.view = view
         self.config = config
         self.index = freshness.index
+        self._freshness = freshness
         self._fresh = freshness.all
         self._ask = freshness.ask
         self._names = names
         self._at = at
+        self._meaning: Meaning | None = None
 
-    def search(self, query: Query, limit: int, regex: str) -> Results:
-        """Return the best *limit* memories for *query* that also match *regex*, if that is given."""
+    def search(self, query: Query, limit: int, regex: str, *, semantic: bool | None) -> Results:
+        """Return the best *limit* memories for *query* that also match *regex*, if that is given.
+
+        With *semantic* they are found by their meaning, too; see `Workspace.search`.
+        """
+        meaning = self._meant(semantic=semantic)
         stores = self.stores_of(query)
         notes = [*query.notes, *self.config.problems, *self._fresh(stores)]
+        if meaning is not None and self._freshness.hints is None:
+            notes += meaning.catch_up(self.config.search_refresh_seconds)
         pattern = Pattern(regex, self.config.regex_seconds)
         places = self._places(stores, query.filters)
         wanted = REGEX_CANDIDATES if regex else limit + SPARE_HITS
         loose = self._loosened(places, query)
-        candidates = self._candidates(places, loose, wanted)
+        candidates = self._candidates(places, loose, wanted, meaning)
         if loose != query and candidates:
             notes.append("Nothing holds the quoted words as they stand; these match without the quotes.")
         query = loose
         chosen = self._chosen(candidates, limit, pattern, query.filters)
         while len(chosen) < limit and len(candidates) == wanted < REGEX_CANDIDATES:  # most were seen already, or gone
             wanted = min(wanted * MORE_HITS, REGEX_CANDIDATES)
-            candidates = self._candidates(places, query, wanted)
+            candidates = self._candidates(places, query, wanted, meaning)
             chosen = self._chosen(candidates, limit, pattern, query.filters)
         bodies = [entry.memory.body for entry, _, _ in chosen]
         snippets = self._ask(lambda: self.index.snippets(query, bodies))
@@ -95,7 +109,7 @@ class Finding:
 
         def tried(each: Query) -> Query:
             is_pasted = each.phrases and len(each.words) >= PASTED_WORDS
-            return each.loosened() if is_pasted and not self._candidates(places, each, 1) else each
+            return each.loosened() if is_pasted and not self._candidates(places, each, 1, None) else each
 
         others = tuple(map(tried, query.also))
         return tried(query._replace(also=()))._replace(also=others)
@@ -118,15 +132,56 @@ class Finding:
                     chosen.append((entry, text, weight))
         return chosen
 
-    def _candidates(self, places: Sequence[Within], query: Query, limit: int) -> Sequence[Candidate]:
+    def _candidates(
+        self, places: Sequence[Within], query: Query, limit: int, meaning: Meaning | None
+    ) -> Sequence[Candidate]:
         """Return candidates in ranking order; newest first when there is nothing to rank by."""
         now = self._now()
         if query.asks:
             found = self._ask(lambda: self.index.search(places, query, limit, now))
+            if meaning is not None:
+                found = meaning.ranked(found, places, query, limit, now)
             return [((hit.store, hit.path), hit.text, hit.weight) for hit in found]
         listed, _ = self._ask(lambda: self.index.page(places, query, now, limit=limit))
         weights = {place.store: place.weight for place in places}
         return [(place, 0.0, weights[place[0]]) for place in listed]
+
+    def _meant(self, *, semantic: bool | None) -> Meaning | None:
+        """Return what finds by meaning, if it is wanted; an embedder is looked for, and loaded, only then.
+
+        Raises:
+            Refused: *semantic* is asked for, and there is no embedder.
+        """
+        by_itself = self.config.semantic and self._freshness.hints is not None
+        if not (by_itself if semantic is None else semantic):
+            return None
+        if self._meaning is None:
+            from memfs.semantic import found
+
+            embedder, reason = found()
+            if embedder is not None:
+                from memfs.workspace.meaning import Meaning
+
+                self._meaning = Meaning(embedder, self._freshness, self._names)
+            elif semantic:
+                raise Refused(f"Searching by meaning is not to be had here: {reason}.")
+        return self._meaning
+
+    def understand(self, lock: AbstractContextManager[object]) -> bool:
+        """Make some vectors, if memories are found by meaning; return whether some are left.
+
+        Args:
+            lock: Held while anything is looked at, but not while the vectors are made.
+        """
+        with lock:
+            meaning = self._meant(semantic=None)
+            due = meaning.due() if meaning else None
+        if meaning is None or due is None:
+            return False
+        made = due.made()
+        with lock:
+            meaning.keep(due, made)
+            return bool(meaning.left())
 
     def recalled(self, prompt: str) -> Sequence[Entry]:
         """Return the memories that *prompt* strongly recalls and somebody vouches for, best first."""
@@ -186,7 +241,7 @@ class Finding:
 
 
 class Pattern:
-    """A regular expression that gives up for good after *seconds*; `note` then says so.
+    """A regular expression that gives up for good *seconds* after it was first tried; `note` then says so.
 
     Raises:
         Invalid: It is none.
@@ -195,7 +250,8 @@ class Pattern:
     def __init__(self, pattern: str, seconds: float) -> None:
         self.note = ""
         self._seconds = seconds
-        self._search: Callable[[str, float], object] = lambda _text, _left: True
+        self._deadline: float | None = None
+        self._search: Callable[[str, float], object] | None = None
         if pattern:
             import regex
 
@@ -206,10 +262,12 @@ class Pattern:
             except (regex.error, RecursionError) as error:
                 raise Invalid(f"The regular expression {pattern!r} cannot be used: {error}.") from error
             self._search = lambda text, left: compiled.search(text, timeout=left)
-        self._deadline = time.monotonic() + seconds
 
     def matches(self, entry: Entry) -> bool:
         """Return whether it matches in the title or body of *entry*."""
+        if self._search is None:
+            return True
+        self._deadline = self._deadline or time.monotonic() + self._seconds
         left = self._deadline - time.monotonic()
         with suppress(TimeoutError):
             if left > 0:

@@ -17,6 +17,7 @@ from memfs import trust
 from memfs.answers import Entry
 from memfs.answers import Flaw
 from memfs.answers import GuestStatus
+from memfs.answers import Link
 from memfs.answers import Status
 from memfs.answers import StoreStatus
 from memfs.config import Config
@@ -64,7 +65,16 @@ class Health:
         ]
         notes += [f"{place} is a member of a group of this workspace, and is not there." for place in view.absent]
         channels = self.config.subscriptions(view.workspace)
-        return Status(view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, tuple(notes))
+        return Status(
+            view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, self._semantic(),
+            tuple(notes),
+        )  # fmt: skip
+
+    def _semantic(self) -> str:
+        """Return whether memories are found by meaning; the embedder is loaded, to see that it is whole."""
+        from memfs.semantic import found
+
+        return str(found()) if self.config.semantic else "off, by search.semantic or MEMFS_SEMANTIC"
 
     def _guest_status(self, part: Part) -> GuestStatus:
         within = [part.within]
@@ -91,17 +101,20 @@ class Health:
         seen_by = audience(store, self.config)
         untrusted = self.untrusted(store)
         there, count = store.root.is_dir(), len(scan.files)
-        return StoreStatus(store, part.weight, there, untrusted, count, flaws, seen_by, self._in_git(store, notes))
+        git, remote = self._in_git(store, notes)
+        return StoreStatus(store, part.weight, there, untrusted, count, flaws, seen_by, git, remote)
 
-    def _in_git(self, store: Store, notes: list[str]) -> Standing | None:
-        """Return how *store* stands in git; why that cannot be told goes to *notes*."""
+    def _in_git(self, store: Store, notes: list[str]) -> tuple[Standing | None, Link | None]:
+        """Return how *store* stands in git, and with what it is synced; why that cannot be told goes to *notes*."""
         from memfs import committing
+        from memfs import shelves
 
         try:
-            return committing.standing(store)
+            now, shelf = committing.standing(store), shelves.shelf_with(self.config, store)
+            return now, shelf and Link(shelf.shown_remote, shelves.unpushed(shelf, now.repository if now else None))
         except MemfsError as error:
             notes.append(f"How the {store.scope} store stands in git cannot be told: {error}")
-            return None
+            return None, None
 
     def _flaws(self, store: Store, skipped: Mapping[str, str]) -> Iterator[Flaw]:
         everything = queries.Query("", filters=Filters(expired=True))

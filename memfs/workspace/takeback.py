@@ -27,6 +27,7 @@ from memfs.undo import MADE
 from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.workspace.edits import Edits
+from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ class TakeBack:
         try:
             present = self._names.resolve(reference, self.view.own)[0]
             memory_id = present.memory.id
-        except NotFound:
-            memory_id, gone = self._forgotten(reference)
+        except NotFound as error:
+            memory_id, gone = self._forgotten(reference, error.near)
             present = None if gone else self._present(memory_id)
         kept = []
         for store, entry in self._known(memory_id):
@@ -84,10 +85,10 @@ class TakeBack:
     def _of(self, store: Store, memory_id: str) -> Iterator[tuple[Store, Version]]:
         return ((store, entry) for entry in self.journal.entries(store, memory_id))
 
-    def _forgotten(self, reference: str) -> tuple[str, list[tuple[Store, str]]]:
+    def _forgotten(self, reference: str, near: Sequence[str]) -> tuple[str, list[tuple[Store, str]]]:
         """Return the id of the forgotten memory that *reference* names, and, if only git knows it, where it was.
 
-        By its id, a beginning of it, its title or its path.
+        By its id, a beginning of it, its title or its path; *near* are the present ones that come close.
         """
         journal = [(entry.memory_id, entry.title, entry.path) for _, entry in self._known()]
         if found := _meant(reference, journal):
@@ -102,7 +103,7 @@ class TakeBack:
                     gone.setdefault(memory.id, (store, memory))
         found = _meant(reference, [(memory.id, memory.title, memory.path) for _, memory in gone.values()])
         if not found:
-            raise NotFound(reference, hint="The undo journal does not know it either.")
+            raise NotFound(reference, near, hint="The undo journal does not know it either.")
         store, memory = gone[found]
         is_elsewhere = memory.id_written and self._present(memory.id)
         return found, [] if is_elsewhere else [(store, memory.path)]
@@ -114,6 +115,7 @@ class TakeBack:
             NoVersion: There is none.
             Refused: Nobody vouches for the text, and it would pass for the user's own.
             OutOfScope: The memory was moved to where this view does not reach.
+            Unwritable: What lies where it lay is in conflict, and may be the memory once that is settled.
         """
         last, present = told.versions[0], told.present
         old = told.named(name) if name else told.before() if present else last
@@ -125,6 +127,7 @@ class TakeBack:
         raw = self._with_id(old.raw, old.path, told.memory_id)
         if present is None:
             self._refuse_moved_away(next((version.kept for version in told.versions if version.kept), None))
+            self._refuse_conflict(last.store, last.path)
             title = memories.parse(raw, last.path).title
             entry = self._edits.put_back("put_back", last.store, last.path, raw, title)
         else:
@@ -132,6 +135,13 @@ class TakeBack:
         if old.trusted and not entry.trusted:
             return self._edits.vouch(entry.store, entry.memory.path, memories.digest(raw))
         return entry
+
+    def _refuse_conflict(self, store: Store, path: str) -> None:
+        """Refuse to put a memory beside what may have the same id, since the markers stand in its header."""
+        with suppress(NotFound):
+            entry = self._names.entry(store, path)
+            if entry.memory.state == "conflict":
+                refuse_unwritable(entry)
 
     def _present(self, memory_id: str) -> Entry | None:
         try:

@@ -35,6 +35,7 @@ COMMANDS = {
     "status": "find",
     "doctor": "upkeep",
     "reindex": "upkeep",
+    "bench": "bench",
     "group": "sharing",
     "channel": "sharing",
     "projects": "sharing",

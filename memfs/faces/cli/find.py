@@ -51,6 +51,7 @@ def _asked(here: Workspace, when: str | None, options: dict[str, Any]) -> Iterat
 @click.option("--regex", default="", metavar="PATTERN", help="Also, this pattern must match (title or text).")
 @click.option("--all", "everywhere", is_flag=True, help="Ask all your projects, once cross_project is true.")
 @click.option("--project", "projects", multiple=True, metavar="NAME", help="Ask only this one; may be repeated.")
+@click.option("--semantic", is_flag=True, help="Find by meaning, too (pip install 'memfs-store[semantic]').")
 @_as_they_were
 @filtering
 @common
@@ -62,6 +63,7 @@ def search_command(
     also: tuple[str, ...],
     everywhere: bool,
     projects: tuple[str, ...],
+    semantic: bool,
     when: str | None,
     as_json: bool,
     **options: Any,  # noqa: ANN401
@@ -75,6 +77,7 @@ def search_command(
     memfs search database setup --also "which ORM do we use"
     memfs search --all how do we page      (in every project: memfs config set cross_project true)
     memfs search --at 2026-01 deploys      (as they were in git at the end of that month)
+    memfs search --semantic database setup (also what says it in other words)
 
     Any of the words may match; the best match comes first. "Quoted words" must stand side by
     side, -word must not be there. Filters: tag: type: scope: channel: category: path:
@@ -87,7 +90,8 @@ def search_command(
     words = " ".join(word.removeprefix(MARK) for word in query)
     here = workspace().across(projects) if everywhere or projects else workspace()
     with _asked(here, when, options) as (asked, now):
-        results = asked.search(words, also=also, filters=filters_of(options, here), limit=limit, regex=regex)
+        filters = filters_of(options, here)
+        results = asked.search(words, also=also, filters=filters, limit=limit, regex=regex, semantic=semantic or None)
     if as_json:
         tell(render.results_json(results))
     else:

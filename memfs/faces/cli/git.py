@@ -112,7 +112,7 @@ def sync_command(
     else:
         shelves = known_shelves(here.config)
     may = {"yes": yes, "allow_secret": allow_secret}
-    before = _files(here, shelves)
+    before = _files(here, shelves) if watch else None
     code = _sync_all(here, shelves, may=may, as_json=as_json, goes_on=watch)
     while watch:
         _wait_for_change(here, shelves, before, every)
@@ -175,13 +175,13 @@ def _wait_for_change(here: Workspace, shelves: Sequence[Shelf], before: object, 
 
 @click.command()
 @click.argument("memory", required=False)
-@click.option("--ours", "way", flag_value="ours", help="Keep what was here.")
-@click.option("--theirs", "way", flag_value="theirs", help="Keep what came.")
-@click.option("--both", "way", flag_value="both", help="Keep both texts, one below the other.")
-@click.option("--edit", "way", flag_value="edit", help="Open it in your editor.")
+@click.option("--ours", is_flag=True, help="Keep what was here.")
+@click.option("--theirs", is_flag=True, help="Keep what came.")
+@click.option("--both", is_flag=True, help="Keep both texts, one below the other.")
+@click.option("--edit", is_flag=True, help="Open it in your editor.")
 @click.option("--list", "listed", is_flag=True, help="Only list what is in conflict.")
 @common
-def resolve_command(memory: str | None, way: str | None, *, listed: bool, as_json: bool) -> None:
+def resolve_command(memory: str | None, *, listed: bool, as_json: bool, **ways: bool) -> None:
     """Settle memories in conflict, one after the other.
 
     \b
@@ -194,6 +194,11 @@ def resolve_command(memory: str | None, way: str | None, *, listed: bool, as_jso
     """
     from memfs import resolving
 
+    named = [way for way, chosen in ways.items() if chosen]
+    if len(named) + listed > 1:
+        said = "One at a time: --ours, --theirs, --both, --edit or --list."
+        raise click.UsageError(said, click.get_current_context())
+    way = next(iter(named), None)
     here = workspace()
     found = [resolving.named(here, memory)] if memory else resolving.clashes(here)
     asks = not listed and not as_json and way is None and sys.stdin.isatty()

@@ -25,7 +25,8 @@ def history_command(memory: str, limit: int, *, as_json: bool) -> None:
     memfs restore 01KAJ9D3Q0 4f2a91c0de
 
     From git and from memfs's own undo journal, in a repository or not; through renames and moves.
-    The name of a version stands in front: `diff` and `restore` take it, or a beginning of it.
+    The name of a version stands in front: `diff` and `restore` take it, or a beginning of it, or what
+    else git calls a commit.
     """
     from memfs.faces import render_git
 
@@ -49,7 +50,8 @@ def diff_command(memory: str, first: str, second: str, *, as_json: bool) -> None
     memfs diff 01KAJ9D3Q0 4f2a91c0de                 (since then)
     memfs diff 01KAJ9D3Q0 4f2a91c0de 90b1e3a2f7      (between the two)
 
-    A and B are names of `memfs history`, or beginnings of them; `now` is what is there.
+    A and B are names of `memfs history`, or beginnings of them, or what else git calls a commit, such
+    as HEAD~1 or a branch; `now` is what is there.
     """
     from memfs.comparing import difference
     from memfs.faces import render_git

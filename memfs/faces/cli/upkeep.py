@@ -59,8 +59,10 @@ def init_command(*, merge_driver: bool, as_json: bool) -> None:
         [("Share it with git:     ", "dim"), ("memfs commit, or like any folder", "")],
     ])  # fmt: skip
     if merge_driver:
-        said = "Added a line to .gitattributes, to be committed; git" if driver["attribute_added"] else "Git"
-        say([[(f"{said} merges memories by memfs in this clone.", "")]])
+        say([[("Git merges memories by memfs in this clone.", "")]])
+        if driver["attribute_added"]:
+            said = "Added a line to .gitattributes, for all clones; commit it:   "
+            say([[(said, "dim"), ("git add .gitattributes && git commit", "")]])
 
 
 @click.command()

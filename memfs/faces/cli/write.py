@@ -161,7 +161,11 @@ def update_command(
 ) -> None:
     """Change a memory's keys or its text.
 
-    Every other line of its file stays as it is.
+    \b
+    memfs update 01KAJ9D3Q0 --title "Why we left MySQL" --tag db --tag history
+
+    Every other line of its file stays as it is. --tag, --channel, --cue and --about replace all that
+    were there; `memfs tag` adds a tag, or takes one off.
     """
     from memfs.errors import Invalid
     from memfs.memory import KEYS
@@ -254,7 +258,8 @@ def restore_command(memory: str, version: str, *, listed: bool, as_json: bool) -
     memfs restore 01KAJ9D3Q0                 (before its last change; or a forgotten one)
     memfs restore 01KAJ9D3Q0 4f2a91c0de
 
-    VERSION is one of `memfs history MEMORY`, or a beginning of it: a commit, or what memfs kept.
+    VERSION is one of `memfs history MEMORY`, or a beginning of it: a commit, or what memfs kept; or what
+    else git calls a commit, such as HEAD~1 or a branch.
     What is there now is kept as a version, too.
     """
     from memfs.faces import render_git

@@ -182,10 +182,17 @@ class _Watched:
         from memfs.watch import Watcher
 
         self.workspace = workspace
-        self.watcher = workspace.hints = Watcher(workspace.view.stores, stirred)
+        self._refresh = stirred
+        self.watcher = workspace.hints = Watcher(workspace.view.stores, self._stirred)
         if heard is not None:
             workspace.listen(heard)
         self.watcher.start()
+
+    def _stirred(self, store: Store) -> None:
+        """Bring the workspace up to date, and make some of the vectors that are missing: the rest when that is told."""
+        self._refresh(store)
+        if self.workspace.understand():
+            self.watcher.again(store)
 
 
 class _Learner:
@@ -203,7 +210,7 @@ class _Learner:
     def stirred(self, store: Store) -> None:
         """Bring the workspace up to date with *store*; a history that nobody vouches for is not looked at unasked."""
         from memfs import trust
-        from memfs.past import checked_out
+        from memfs.worktree import checked_out
 
         self._workspace.refresh(store)
         state, own = self._workspace.config.state, self._workspace.view.own

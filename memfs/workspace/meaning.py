@@ -1,0 +1,169 @@
+"""Searching by meaning: the vectors of a view's memories, and one ranking of what words and meaning find.
+
+The index decides what may be found: whatever is near to a question is asked of it by digest, in the
+same places and with the same filters as by words.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC
+from datetime import datetime
+from typing import TYPE_CHECKING
+from typing import NamedTuple
+
+from memfs import rank
+from memfs.errors import Busy
+from memfs.query import NO_FILTERS
+from memfs.query import Query
+from memfs.rank import Found
+from memfs.rank import Within
+from memfs.semantic import Embedder
+from memfs.semantic import passages
+from memfs.semantic import vectors_below
+from memfs.workspace.freshness import Freshness
+from memfs.workspace.names import Names
+
+if TYPE_CHECKING:
+    from memfs.semantic import Passages
+    from memfs.semantic import Rows
+
+NEAREST = 20
+"""Memories that a question finds by meaning, at least; those beyond are too far away to matter."""
+SAMPLE, GROWTH = 1_000, 4
+"""Memories that an embedder learns from at most, and how many times as many there must be for it to learn anew."""
+WORTHWHILE = 1_000
+"""Memories of which there must be vectors for it to be asked which of them are still of use."""
+EVERYTHING = Query("")
+
+
+class Due(NamedTuple):
+    """Memories whose vectors are to be made.
+
+    Attributes:
+        passages: By the digest of a memory's file.
+        embedder: By which.
+        label: Of the vectors that they are to be kept with.
+    """
+
+    passages: Mapping[str, Sequence[str]]
+    embedder: Embedder
+    label: bytes
+
+    def made(self) -> Mapping[str, Rows]:
+        """Return the vectors; takes its time, and may run beside anything else."""
+        return {digest: self.embedder.embed(texts) for digest, texts in self.passages.items()}
+
+
+class Meaning:
+    """What the memories of a view mean to an embedder."""
+
+    def __init__(self, embedder: Embedder, freshness: Freshness, names: Names) -> None:
+        self.view = names.view
+        self.index = freshness.index
+        self._ask = freshness.ask
+        self._entries = names.entries
+        self._vectors = vectors_below(names.config.cache, embedder)
+        self._shown: tuple[object, Passages] = None, self._vectors.of(())
+        self._left: tuple[object, Sequence[str]] = None, []
+        self._looked_through = False
+
+    # ---- finding
+
+    def ranked(
+        self, found: Sequence[Found], places: Sequence[Within], query: Query, limit: int, now: datetime
+    ) -> list[Found]:
+        """Return the best *limit* memories by words and meaning, of which *found* are the best by words alone."""
+        words = " ".join(word for each in query.phrasings for part in (each.words, *each.phrases) for word in part)
+        near = self._passages_in(places, now).near(words, self._vectors.embedder)
+        allowed = None
+        if (*query.phrases, *query.excluded) or (query.filters, query.without) != (NO_FILTERS, NO_FILTERS):
+            allowed = self._ask(lambda: self.index.digests(places, query, now))
+        nearest = near.nearest(max(limit, NEAREST), allowed)
+        if nearest:
+            most = len(nearest) * len(places)
+            found = [*found, *self._ask(lambda: self.index.search(places, query, most, now, among=nearest))]
+        both = {(hit.store, hit.path): hit for hit in found}.values()
+        return rank.order((hit._replace(text=rank.blended(hit.text, near.of(hit.digest))) for hit in both), limit)
+
+    def _passages_in(self, places: Sequence[Within], now: datetime) -> Passages:
+        """Return the vectors of what *places* show; of what was brought in only now there may be none yet."""
+        self._vectors.read()
+        at = self.index.contents, tuple(places), self._vectors.edition
+        if self._shown[0] != at:
+            digests = self._ask(lambda: self.index.digests(places, EVERYTHING, now))
+            self._shown = at, self._vectors.of(digests)
+        return self._shown[1]
+
+    # ---- making vectors
+
+    def catch_up(self, seconds: float) -> Sequence[str]:
+        """Make the vectors that are missing, for about *seconds* at most; return what the caller should know."""
+        deadline = time.monotonic() + seconds
+        while self.left() and time.monotonic() < deadline:
+            due = self.due()
+            self.keep(due, due.made())
+        left = len(self.left())
+        return [f"{left:,} memories are found by their words alone: repeat the search to go on with them."] * bool(left)
+
+    def due(self) -> Due:
+        """Return some memories that have no vectors yet; none when all have."""
+        if self.left():
+            self._learn()
+        else:
+            self._throw_away()
+        left = self.left()
+        some = left[: self._vectors.embedder.at_once]
+        self._left = self._left[0], left[len(some) :]  # a file that is not what the index says is not tried again
+        return Due(self._passages(some), self._vectors.embedder, self._vectors.label)
+
+    def keep(self, due: Due, made: Mapping[str, Rows]) -> None:
+        """Keep the vectors *made* of what was *due*, for all processes; unless another one is writing them."""
+        with suppress(Busy):
+            self._vectors.add(made, due.label)
+
+    def left(self) -> Sequence[str]:
+        """Return the digests of the view's memories that have no vectors yet, and may get some."""
+        self._vectors.read()
+        at = self.index.contents, self._vectors.label
+        if self._left[0] != at:
+            self._left = at, self._ask(lambda: self.index.digests(self._places(), EVERYTHING, datetime.now(UTC)))
+        self._left = at, [digest for digest in self._left[1] if digest not in self._vectors]
+        return self._left[1]
+
+    def _places(self) -> list[Within]:
+        return self.view.within(self.view.stores)
+
+    def _passages(self, digests: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return the passages of the view's memories with *digests*, as far as their files are there."""
+        most, now = len(digests) * len(self.view.stores), datetime.now(UTC)
+        found = self._ask(lambda: self.index.search(self._places(), EVERYTHING, most, now, among=digests))
+        entries = self._entries((hit.store, hit.path) for hit in found)
+        return {entry.file.digest: passages(entry.memory) for entry in entries if entry.file.digest}
+
+    def _learn(self) -> None:
+        """Let the embedder learn from the view's memories, once there are many more than it learned from."""
+        vectors = self._vectors
+        if not vectors.embedder.learns or vectors.learned_from >= SAMPLE:
+            return
+        digests = self._ask(lambda: self.index.digests(self._places(), EVERYTHING, datetime.now(UTC)))
+        if len(digests) >= GROWTH * vectors.learned_from:
+            sample = digests[:: math.ceil(len(digests) / SAMPLE)]  # they are in the order of their digests: any
+            texts = [text for each in self._passages(sample).values() for text in each]
+            with suppress(Busy):
+                vectors.begin(vectors.embedder.learned(texts), len(sample))
+
+    def _throw_away(self) -> None:
+        """Throw away the vectors of memories that no store has any more, once, when they are the most."""
+        if self._looked_through or len(self._vectors) < WORTHWHILE:
+            return
+        self._looked_through = True
+        everywhere = [Within(key) for key in self.index.stores()]
+        present = self._ask(lambda: self.index.values(everywhere, "digest")).keys()
+        if 2 * len(present) < len(self._vectors):
+            with suppress(Busy):
+                self._vectors.keep(present)

@@ -1,0 +1,81 @@
+"""What the files of a git folder tell of its work tree; git is not needed for it, nor anything that takes long."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+LONGEST = 4_096
+"""Characters of a file that names a branch or a folder."""
+UNDERWAY = {
+    "MERGE_HEAD": "a merge", "rebase-merge": "a rebase", "rebase-apply": "a rebase or am", "CHERRY_PICK_HEAD":
+    "a cherry-pick", "REVERT_HEAD": "a revert", "sequencer": "a sequence of picks", "BISECT_LOG": "a bisect",
+}  # fmt: skip
+"""What lies in the git folder while its user is in the middle of something."""
+_BRANCH = re.compile(r"ref: refs/heads/([^\s\x00-\x1f\x7f~^:?*\[\\]{1,250})\s*")
+"""What HEAD says when a branch is checked out: of a name that git would give (git-check-ref-format)."""
+
+
+def branch(folder: Path) -> str:
+    """Return the branch that is checked out in the work tree of *folder*, empty when there is none.
+
+    Read from git's own file: it needs no git.
+    """
+    with suppress(OSError, ValueError):
+        if (place := folder_around(folder)) and (named := _BRANCH.fullmatch(_beginning(place / "HEAD"))):
+            return named[1]
+    return ""
+
+
+def checked_out(folder: Path) -> str | None:
+    """Return what changes whenever another commit is checked out around *folder*, which needs no git.
+
+    Returns:
+        Empty where there is no repository; None when only git can tell.
+    """
+    try:
+        if (place := folder_around(folder)) is None:
+            return ""
+        # git adds a line to its log of HEAD whenever that comes to be another commit
+        stamps = [(place / name).stat() for name in ("HEAD", "logs/HEAD")]
+    except (OSError, ValueError):
+        return None
+    return f"{place} {[(stamp.st_ino, stamp.st_size, stamp.st_mtime_ns) for stamp in stamps]}"
+
+
+def underway(folder: Path) -> str:
+    """Return what the user of the git folder *folder* is in the middle of, in words; empty when nothing."""
+    return next((words for name, words in UNDERWAY.items() if (folder / name).exists()), "")
+
+
+def ending(doing: str) -> str:
+    """Return how a person gets out of what `underway` says, in words."""
+    if doing == UNDERWAY["MERGE_HEAD"]:
+        return "`git commit` finishes it, once `memfs resolve` leaves no conflict, and `git merge --abort` drops it"
+    return "`git status` says how to finish or abort it"
+
+
+def folder_around(folder: Path) -> Path | None:
+    """Return the git folder of the work tree that *folder* lies in; None when it lies in none.
+
+    Raises:
+        OSError, ValueError: What stands in its place cannot be read, or names none.
+    """
+    place = next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
+    if place is None:
+        return None
+    git = place / ".git"
+    if git.is_dir():
+        return git
+    # a linked work tree, or a submodule
+    return place / _beginning(git).removeprefix("gitdir:").strip()
+
+
+def _beginning(path: Path) -> str:
+    """Return what the file *path* begins with; nothing of what is no file, which may never come to an end."""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(LONGEST)
