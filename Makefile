@@ -41,6 +41,7 @@ bench: $(READY) ## measure speed with 10,000 memories, and across 50 projects
 	@$(PY) -m benchmarks.speed $(ARGS)
 	@$(PY) -m benchmarks.serving $(ARGS)
 	@$(PY) -m benchmarks.hooks $(ARGS)
+	@$(PY) -m benchmarks.neighbours $(ARGS)
 	@$(PY) -m benchmarks.sharing $(filter --json,$(ARGS))
 	@$(PY) -m benchmarks.git $(filter --json,$(ARGS))
 

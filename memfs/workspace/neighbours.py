@@ -26,7 +26,7 @@ from memfs.scope import View
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
-CANDIDATES = 6
+CANDIDATES = 4
 """Memories whose texts are read for one that others may be like."""
 TOLD = 3
 """Of those that say nearly the same, at most so many are told after a save."""
@@ -51,7 +51,7 @@ class Neighbours:
         """
         with suppress(MemfsError):
             vouched = self.view.within(self.view.stores, vouched_in=self.config.state)
-            near = [each for each in self._near(entry, vouched) if each.entry.trusted]
+            near = [each for each in self._near(entry, vouched, CANDIDATES) if each.entry.trusted]
             return tuple(each for each in near[:TOLD] if each.score >= alike.SIMILAR)
         return ()
 
@@ -61,18 +61,15 @@ class Neighbours:
         scores = self._scores(entry, [each.entry for each in linked])
         near = [each._replace(score=score) for each, score in zip(linked, scores, strict=True)]
         taken = {entry.path, *(each.entry.path for each in linked)}
-        near += [
-            each
-            for each in self._near(entry, self.view.within(self.view.stores))
-            if each.entry.path not in taken and each.score >= RELATED
-        ]
+        others = self._near(entry, self.view.within(self.view.stores), limit + CANDIDATES)
+        near += [each for each in others if each.entry.path not in taken and each.score >= RELATED]
         return tuple(near[:limit]), lost
 
-    def _near(self, entry: Entry, places: Sequence[Within]) -> Sequence[Neighbour]:
-        """Return the memories in *places* whose texts are most like that of *entry*."""
+    def _near(self, entry: Entry, places: Sequence[Within], candidates: int) -> Sequence[Neighbour]:
+        """Return the memories in *places* whose texts are most like that of *entry*, of so many *candidates*."""
         stems = self.index.stems(_text(entry.memory))
         now = datetime.now(UTC)
-        found = self._ask(lambda: self.index.sharing(places, stems, CANDIDATES, now))
+        found = self._ask(lambda: self.index.sharing(places, stems, candidates, now))
         # a clone of the repository has the same memory once more
         others = [each for each in self._names.entries(found) if each.memory.id != entry.memory.id]
         others = [each for each in others if each.path != entry.path and each.memory.state == "ok"]
