@@ -661,7 +661,10 @@ def test_a_restore_that_expects_something_else_is_refused(world: World) -> None:
     with pytest.raises(Changed):
         here.restore(saved.memory.id, expect=saved.file.digest)
 
-    assert here.restore(saved.memory.id, expect=new.file.digest).entry.memory.body == "one"
+    done = here.restore(saved.memory.id, expect=new.file.digest)
+    assert done.entry.memory.body == "one"
+    first = here.history(saved.memory.id).versions[-1].short
+    assert done.notes == (f"It says what version {first} said; `memfs history` lists them all.",)
 
 
 # ---- what differs

@@ -412,6 +412,7 @@ EVERYWHERE: tuple[Step, ...] = (
     ),
     Step("get_related_memories", {"memory_id": "nosuchid"}, "Memory nosuchid not found"),
     Step("consolidate_memories", {"memory_ids": ["{rule}", "nosuchid"]}, "Memory nosuchid not found"),
+    Step("consolidate_memories", {"memory_ids": ["x"]}, "memory_ids must have 2 at least, not ['x']."),
     Step("organize_session", {"session_name": "Nothing", "memory_ids": []}, "memory_ids must not be empty, not []."),
     Step(
         "summarize_session",

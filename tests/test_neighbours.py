@@ -148,6 +148,7 @@ def test_a_text_is_folded_into_a_memory(world: World) -> None:
     titled = here.save("Ask Ines.", {"title": "Exceptions", "importance": "2"}, merge_into="abc")
 
     assert (done.verb, done.entry.memory.id) == ("update", "abc")
+    assert done.notes == ("The type that was given does not count: the memory keeps its own.",)
     assert again.notes == ("Nothing changed: it says that already.",)
     text = (store / "a.md").read_text()
     assert text == titled.entry.file.raw.decode()

@@ -481,7 +481,9 @@ def test_the_command_line_searches_by_words_until_it_is_asked(world: World) -> N
     assert "numpy" not in loaded_by(world, "search", "database", "setup")
     hits = as_json(world, "search", "--semantic", "database", "setup")["hits"]
     assert "Drizzle" in str(hits[:2])
-    assert "semantic   on, " in memfs(world, "status").out
+    said = memfs(world, "status").out
+    assert "semantic   on, " in said
+    assert "for you: search --semantic" in said
 
 
 def test_a_server_finds_by_meaning_what_was_saved_a_moment_ago(world: World) -> None:

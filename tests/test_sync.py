@@ -1471,8 +1471,8 @@ def test_status_says_what_is_synced_with_what_and_what_waits(tmp_path: Path, pai
         quietly(pair.a)
     assert told()["global"]["unpushed"] == 1
     shown = memfs(pair.a, "status").out
-    assert f"synced with {pair.remote}: 1 commit not pushed yet" in shown
-    assert "synced with https://127.0.0.1:9/team.git: not synced yet" in shown
+    assert f"syncs with {pair.remote}: 1 commit not pushed yet" in shown
+    assert "syncs with https://127.0.0.1:9/team.git: not synced yet" in shown
 
 
 # ---- several at once

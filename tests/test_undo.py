@@ -188,7 +188,7 @@ def test_a_copy_that_cannot_be_kept_is_an_error_and_leaves_nothing(world: World,
 def test_undo_of_a_save_removes_the_memory(world: World) -> None:
     """The file is gone, is found no more, and can itself be brought back."""
     workspace = world.open()
-    saved = workspace.save("Indexes make reads fast", {"title": "Indexes"}).entry
+    saved = workspace.save("Indexes make reads fast", {"title": "Indexes."}).entry
 
     done = workspace.undo()
 

@@ -341,7 +341,7 @@ def done_lines(done: Done) -> Iterator[Line]:
         "forget": "Forgot",
         "restore": "Restored",
         "undo": "Undone",
-        "consolidate": "Made one",
+        "consolidate": "Kept",
     }
     entry = done.entry
     yield [(f"{said[done.verb]} ", GOOD), (inert_line(entry.memory.title), BOLD), (f"  {entry.memory.id}", DIM)]
@@ -385,7 +385,7 @@ def status_lines(status: Status) -> Iterator[Line]:
     yield [("workspace  ", DIM), (inert(str(status.workspace)), BOLD)]
     yield [("mode       ", DIM), (status.mode, BOLD), (f"  ({inert(status.mode_source)})", DIM)]
     yield [("index      ", DIM), (f"{inert(str(status.index_folder))}  ({_size(status.index_bytes)})", "")]
-    yield [("semantic   ", DIM), (inert_line(status.semantic), "")]
+    yield [("semantic   ", DIM), (inert_line(status.semantic), ""), ("  (for agents; for you: search --semantic)", DIM)]
     for each in status.stores:
         yield []
         plural = "memory" if each.files == 1 else "memories"
@@ -426,7 +426,7 @@ def _link_line(link: Link) -> Line:
         words = (
             f"{link.unpushed:,} {'commit' if link.unpushed == 1 else 'commits'} not pushed yet; `memfs sync` does it"
         )
-    return [(f"  synced with {inert(link.address)}: ", DIM), (words, WARN if link.unpushed != 0 else DIM)]
+    return [(f"  syncs with {inert(link.address)}: ", DIM), (words, WARN if link.unpushed != 0 else DIM)]
 
 
 def standing_lines(now: Standing) -> Iterator[Line]:

@@ -454,7 +454,9 @@ class Workspace(Tidying):
             raise Changed(told.present.path, expect, told.present.file.digest)
         with self._lock:
             entry = self._takeback.restore(told, version)
-            notes = () if entry is not told.present else ("Nothing changed: it says that already.",)
+            notes = ["Nothing changed: it says that already."] if entry is told.present else []
+            if told.present and not version:
+                notes = [f"It says what version {told.before().short} said; `memfs history` lists them all."]
             return Done("restore", entry, (*notes, *self._freshness.path(entry.store, entry.memory.path)))
 
     def undo(self) -> Done:
@@ -469,7 +471,7 @@ class Workspace(Tidying):
             entry, last = self._takeback.undo()
             notes = self._freshness.all(self.view.stores)
             verb = last.verb.replace("put_back", "restore")
-            return Done("undo", entry, (f"Took back: {verb} of {trust.inert_line(last.title)}.", *notes))
+            return Done("undo", entry, (f"Took back: {verb} of {trust.inert_line(last.title).rstrip('.')}.", *notes))
 
     def settle(self, store: Store, path: str, before: bytes | None, raw: bytes | None) -> Entry | None:
         """Make *raw* (None: no file) of a memory in conflict whose bytes are *before*; return it as it is then.

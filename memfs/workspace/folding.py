@@ -58,6 +58,9 @@ class Folding:
         if entry.memory.channels:
             notes.append(f"Now seen in the channels of the memory: {', '.join(entry.memory.channels)}.")
         merged = _folded(entry.memory, other)
+        for key, usual in (("type", memories.DEFAULT_TYPE), ("expires", None)):
+            if getattr(other, key) not in (usual, getattr(merged, key)):
+                notes.append(f"The {key} that was given does not count: the memory keeps its own.")
         new = self._edits.rewritten(entry, *_changes(entry.memory, merged), allow_secret=allow_secret)
         notes = notes if new is not entry else ["Nothing changed: it says that already."]
         return Done("update", new, (*notes, *self._freshness.path(new.store, new.memory.path)))

@@ -100,7 +100,7 @@ def _sentence(error: ValidationError) -> str:
         "maximum": f"must be at most {wanted}",
         "minLength": "must not be empty",
         "maxLength": f"must have at most {wanted} characters",
-        "minItems": "must not be empty",
+        "minItems": "must not be empty" if wanted == 1 else f"must have {wanted} at least",
     }.get(str(error.validator), "cannot be used")
     near = get_close_matches(str(error.instance), wanted, 1, 0.5) if error.validator == "enum" else []
     meant = f" Did you mean {near[0]}?" if near else ""
