@@ -354,7 +354,7 @@ def done_lines(done: Done) -> Iterator[Line]:
     for near in done.similar:
         yield [("similar: ", WARN), *near_pieces(near)]
     if done.similar:
-        way = "they say nearly the same; `memfs consolidate` makes several one, `save --into ID` adds to one"
+        way = "they may say the same; `memfs consolidate` makes several one, `save --into ID` adds to one"
         yield [(f"  {way}", DIM)]
     yield from note_lines(done.notes)
 

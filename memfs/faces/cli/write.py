@@ -109,8 +109,8 @@ def save_command(
     memfs save --type decision        (opens $EDITOR on a template)
     memfs save "Except in December." --into 01KAJ9D3Q0
 
-    The text is TEXT, a file, standard input, or what you write in your editor. What says nearly
-    the same already is named; --into adds the paragraphs that a memory does not have yet to it,
+    The text is TEXT, a file, standard input, or what you write in your editor. What may
+    say the same already is named; --into adds the paragraphs that a memory does not have yet to it,
     unites tags and cues, and keeps the higher importance.
     """
     from memfs.faces.cli import compose
