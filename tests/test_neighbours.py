@@ -164,6 +164,17 @@ def test_a_text_is_folded_into_a_memory(world: World) -> None:
     assert (store / "a.md").read_text().endswith("```\nmake\n\nmake ship\n```\n")
 
 
+def test_folding_raises_no_importance_unasked_and_tells_that_nothing_expires(world: World) -> None:
+    """A text without an importance takes the memory's; one without an end lasts, and that is said."""
+    here, store = world.open(), world.trusted() / ".memory"
+    put(store, "a.md", f"---\nid: a\nimportance: 2\nexpires: 2999-01-01\n---\n{FIRST}\n")
+
+    done = here.save("Except in December.", merge_into="a")
+
+    assert (done.entry.memory.importance, done.entry.memory.expires) == (2, None)
+    assert done.notes == ("a.md does not expire any more: what was added has no `expires`.",)
+
+
 def test_folding_refuses_what_an_update_and_a_save_refuse(world: World) -> None:
     """Nothing is written: not where it cannot be, no secret, no id, no other scope, no channel that is not there."""
     world.config('mode = "hybrid"\n')

@@ -61,7 +61,10 @@ class Folding:
             notes.append(f"Now seen by {scopes.audience(entry.store, self.config)}.")
         if entry.memory.channels:
             notes.append(f"Now seen in the channels of the memory: {', '.join(entry.memory.channels)}.")
+        if "importance" not in given:
+            other = other._replace(importance=entry.memory.importance)
         merged = _folded(entry.memory, other)
+        notes += _lasting(entry.memory, merged)
         new = self._edits.rewritten(entry, *_changes(entry.memory, merged), allow_secret=allow_secret)
         notes = notes if new is not entry else ["Nothing changed: it says that already."]
         return Done("update", new, (*notes, *self._freshness.path(new.store, new.memory.path)))
@@ -80,6 +83,7 @@ class Folding:
         gone = {other.memory.id for other in others}
         links = [link for link in merged.links if link.to not in gone | {kept.memory.id}]
         links += [Link("supersedes", other.memory.id) for other in others if other.memory.id != kept.memory.id]
+        dropped += _lasting(kept.memory, merged)
         merged = merged._replace(links=tuple(dict.fromkeys(links)))
         new = self._edits.rewritten(kept, *_changes(kept.memory, merged), allow_secret=True)
         notes = self._freshness.path(new.store, new.memory.path)
@@ -203,6 +207,13 @@ def _paragraphs(body: str) -> Iterator[str]:
             lines = []
     if lines:
         yield "\n".join(lines)
+
+
+def _lasting(before: Memory, merged: Memory) -> list[str]:
+    """Return the note that *merged* does not expire, though the memory *before* did."""
+    return [f"{before.path} does not expire any more: what was added has no `expires`."] * (
+        before.expires is not None and merged.expires is None
+    )
 
 
 def _left_out(merged: Memory, other: Memory) -> Iterator[str]:
