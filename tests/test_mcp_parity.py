@@ -326,7 +326,7 @@ WRITING: dict[str, Verb] = {
     "save into": Verb(
         ("save", "Except in zoos.", "--into", "abc", "--tag", "x", "--cue", "y", "--importance", "5"),
         lambda here: render.done_json(
-            here.save("Except in zoos.", {"tags": ["x"], "cues": ["y"], "importance": "5"}, merge_into="abc")
+            here.save("Except in zoos.", {"tags": ["x"], "cues": ["y"]}, merge_into="abc")
         ),
         ("store_memory", {"content": "Except in zoos.", "merge_into": "abc", "tags": ["x"], "cues": ["y"]}),
         MEMORY,

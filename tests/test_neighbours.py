@@ -22,6 +22,7 @@ from memfs.memory import compose
 from memfs.values import Value
 from memfs.workspace import Draft
 from memfs.workspace import Workspace
+from memfs.workspace.neighbours import MOST_LINKS
 from tests.worlds import World
 from tests.worlds import files_below
 from tests.worlds import new_world
@@ -162,6 +163,17 @@ def test_a_text_is_folded_into_a_memory(world: World) -> None:
     here.undo()
     here.undo()
     assert (store / "a.md").read_text().endswith("```\nmake\n\nmake ship\n```\n")
+
+
+def test_folding_raises_no_importance_unasked_and_tells_that_nothing_expires(world: World) -> None:
+    """A text without an importance takes the memory's; one without an end lasts, and that is said."""
+    here, store = world.open(), world.trusted() / ".memory"
+    put(store, "a.md", f"---\nid: a\nimportance: 2\nexpires: 2999-01-01\n---\n{FIRST}\n")
+
+    done = here.save("Except in December.", merge_into="a")
+
+    assert (done.entry.memory.importance, done.entry.memory.expires) == (2, None)
+    assert done.notes == ("a.md does not expire any more: what was added has no `expires`.",)
 
 
 def test_folding_refuses_what_an_update_and_a_save_refuse(world: World) -> None:
@@ -324,6 +336,75 @@ def test_several_memories_become_one_that_says_all_they_said(world: World) -> No
     assert files_below(store) == before
 
 
+@pytest.mark.parametrize(
+    ("kept", "other", "new"),
+    [
+        ("Use `ssh -P 22`.", "Use `ssh -p 22`.", "Use `ssh -p 22`."),
+        ("```\nif x:\n    a()\nb()\n```", "```\nif x:\n    a()\n    b()\n```", "    a()\n    b()"),
+        ("Start.", "~~~\n```\none\n\n\ntwo\n```\n~~~", "one\n\n\ntwo\n```\n~~~"),
+        ("Start.", "A line\u2028and more of it.", "A line\u2028and more of it."),
+        ("The capital is Rome.", "The capital is Oslo.", "## API\n\nThe capital is Oslo."),
+    ],
+)
+def test_what_nearly_stands_there_is_not_taken_for_it(world: World, kept: str, other: str, new: str) -> None:
+    """An option is no other one, code goes by its blanks, and a title is no part of a word."""
+    here, store = world.open(), world.trusted() / ".memory"
+    put(store, "a.md", f"---\nid: a\ntitle: City\n---\n{kept}\n")
+    put(store, "b.md", f"---\nid: b\ntitle: API\n---\n{other}\n")
+
+    assert new in here.consolidate(["a", "b"], keep="a").entry.memory.body
+
+
+def test_values_that_one_memory_cannot_take_over_are_told(world: World) -> None:
+    """Keys of one's own, a second summary, what cannot be read: named with what brings them back."""
+    here, store = world.open(), world.trusted() / ".memory"
+    put(store, "a.md", "---\nid: a\nticket: 1\nsummary: Short.\n---\nFirst text.\n")
+    put(store, "b.md", "---\nid: b\nticket: 2\nsummary: Brief.\ntags: {x: y}\ncues: [q]\n---\nSecond text.\n")
+
+    notes = here.consolidate(["a", "b"], keep="a").notes
+
+    told = [note.split("`")[1] for note in notes if "not taken over" in note]
+    assert told == ["ticket", "summary", "tags"]
+
+
+def test_what_cannot_be_read_in_the_memory_that_stays_is_not_written_over(world: World) -> None:
+    """Its links are of another shape, and would be replaced by the new one."""
+    here, store = world.open(), world.trusted() / ".memory"
+    put(store, "a.md", "---\nid: a\nlinks: [see the wiki]\n---\nFirst text.\n")
+    put(store, "b.md", "---\nid: b\n---\nSecond text.\n")
+    before = files_below(store)
+
+    with pytest.raises(Invalid, match=r"`links` of a\.md"):
+        here.consolidate(["a", "b"], keep="a")
+
+    assert files_below(store) == before
+
+
+def test_two_files_of_one_id_become_one_that_does_not_supersede_itself(world: World) -> None:
+    """A copy of a file, named by its path, is folded into the other."""
+    here, store = world.open(), world.trusted() / ".memory"
+    put(store, "a.md", "---\nid: a\n---\nFirst text.\n")
+    put(store, "b.md", "---\nid: a\n---\nSecond text.\n")
+
+    done = here.consolidate(["a.md", "b.md"], keep="a.md")
+
+    assert (done.entry.memory.body, done.entry.memory.links) == ("First text.\n\nSecond text.", ())
+
+
+def test_copies_in_two_scopes_are_not_made_one_unasked(world: World) -> None:
+    """Else the other projects would lose the one that all see, since this one's is more important."""
+    world.config('mode = "hybrid"\n')
+    here, store = world.open(), world.trusted() / ".memory"
+    put(store, "a.md", f"---\nid: a\nimportance: 9\n---\n{FIRST}\n")
+    put(world.home / "global", "b.md", f"---\nid: b\nimportance: 3\n---\n{FIRST}\n")
+
+    found = here.duplicates(merge=True)
+
+    assert [group.merged for group in found.groups] == [False]
+    assert any("lie in global" in note for note in found.notes)
+    assert here.get("b").store.scope == "global"
+
+
 def test_without_a_choice_the_most_important_is_kept(world: World) -> None:
     """Named twice is named once; fewer than two are not folded."""
     here, _ = three(world)
@@ -449,6 +530,15 @@ def test_a_link_to_what_was_folded_leads_to_the_memory_that_has_its_text(world: 
     here.consolidate(["a", "b"], keep="a")
 
     assert ("a", "references", False) in relations(here, "l")
+
+
+def test_of_a_memory_full_of_links_so_many_are_followed(world: World) -> None:
+    """A stranger's may have a hundred thousand of them, and each is a question."""
+    here, store = world.open(), world.trusted() / ".memory"
+    links = " ".join(f"[[nothing {number}]]" for number in range(MOST_LINKS + 50))
+    put(store, "a.md", f"---\nid: a\n---\n{links}\n")
+
+    assert here.related("a").notes[-1] == f"{MOST_LINKS} of its links lead to what is not seen here."
 
 
 def test_an_edit_elsewhere_changes_what_is_near(world: World) -> None:

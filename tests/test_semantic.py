@@ -22,6 +22,8 @@ from memfs.semantic import minilm
 from memfs.semantic import passages
 from memfs.semantic import vectors_below
 from memfs.semantic import wordllama
+from memfs.semantic.passage import LONGEST_HEAD
+from memfs.semantic.passage import LONGEST_WORD
 from memfs.semantic.passage import MOST
 from memfs.semantic.passage import WORDS
 from memfs.values import Value
@@ -167,6 +169,18 @@ def test_a_memory_has_one_passage_at_least_and_few_at_most() -> None:
     assert len(passages(memories.parse(b"word " * 100_000, "a.md"))) == MOST
 
 
+def test_passages_are_bounded_whatever_a_memory_holds() -> None:
+    """Text without a space, as in Chinese, has several; endless titles and cues are not in each of them."""
+    unspaced = passages(memories.parse(("缓存过期" * 80_000).encode(), "a.md"))
+    header = f"title: {'t' * 200_000}\ncues: [{'c' * 200_000}]"
+    headed = passages(memories.parse(f"---\n{header}\n---\n{'word ' * 1_000}".encode(), "a.md"))
+
+    most = LONGEST_HEAD + 1 + WORDS * (LONGEST_WORD + 1)
+    assert len(unspaced) == MOST
+    assert len(headed) > 1
+    assert all(len(text) <= most for text in (*unspaced, *headed))
+
+
 # ---- vectors
 
 
@@ -203,6 +217,7 @@ def test_vectors_are_there_for_the_next_process_and_grow_by_what_others_write(
         (0, b"", b""),
         (None, b"", b"\0" * 100),
         (None, b"[1, 2]\n", b""),
+        (0, b'{"name": "wordllama-l2-supercat-256", "of": 1, "knowledge": 2, "label": "x"}\n', b"12"),
         (None, b'{"name": "another", "of": 1, "knowledge": 0, "label": "x"}\n', b""),
         (-300, b"", b"\xff" * 300),
         (-1, b"", b"\xff" * 5_000),
@@ -227,6 +242,7 @@ def test_a_torn_or_foreign_file_is_made_anew(
 
     assert all(later.of([digest]).near("text 0", llama).of(digest) is not None for digest in known)
     assert all(digest in fresh for digest in made)
+    assert fresh.embedder.embed(TEXTS).shape == (len(TEXTS), llama.dimensions)
 
 
 def test_vectors_that_go_by_something_else_are_let_go(tmp_path: Path, llama: wordllama.WordLlama) -> None:
@@ -429,6 +445,24 @@ def test_the_embedder_learns_anew_as_the_store_grows(world: World, llama: wordll
 
 
 # ---- without, and switched off
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_embedder_learns_from_so_many_passages(world: World, llama: wordllama.WordLlama) -> None:
+    """Searches wait meanwhile; what a token that no passage has weighs tells how many there were."""
+    store = world.trusted() / ".memory"
+    for number in range(70):
+        (store / f"{number}.md").write_text(f"---\nid: m{number}\n---\n" + f"word{number} " * WORDS * MOST)
+    here = world.open()
+    here.catch_up()
+
+    here.search("word", semantic=True)
+
+    vectors = vectors_below(world.cache, llama)
+    vectors.read()
+    weights = np.frombuffer(vectors.embedder.knowledge, np.float16)
+    assert vectors.learned_from == 70
+    assert math.exp(float(weights.max()) - 1) == pytest.approx(70 * MOST / 2, rel=0.02)
 
 
 def test_without_an_embedder_the_rest_works_and_status_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,4 +41,4 @@ class Embedder(Protocol):
         """Return the embedder that knows how common words are in *texts*."""
 
     def knowing(self, knowledge: bytes) -> Embedder:
-        """Return the embedder as it was when it had this *knowledge*."""
+        """Return the embedder as it was when it had this *knowledge*; raises ValueError if it never had that."""

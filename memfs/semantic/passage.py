@@ -12,6 +12,8 @@ WORDS = 120
 """Of a passage, beside title and cues, at most."""
 MOST = 32
 """Passages of one memory; what comes after them is found by its words."""
+LONGEST_WORD, LONGEST_HEAD = 60, 1_000
+"""Characters; of what goes on longer without a space, as Chinese does, each part counts as a word."""
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n")
 
@@ -21,7 +23,7 @@ def passages(memory: Memory) -> list[str]:
 
     Measured: with the cues in each passage more is found than with passages of their own for them.
     """
-    head = "\n".join((memory.title, *memory.cues))
+    head = "\n".join((memory.title, *memory.cues))[:LONGEST_HEAD]
     text = "\n\n".join(piece for piece in (memory.summary, memory.body) if piece)
     return [f"{head}\n{piece}" for piece in islice(_packed(text), MOST)] or [head]
 
@@ -43,9 +45,13 @@ def _packed(text: str) -> Iterator[str]:
 def _pieces(text: str) -> Iterator[tuple[str, int]]:
     """Yield the paragraphs of *text*, and how many words each has; long ones in sentences, and those in parts."""
     for paragraph in _PARAGRAPH.split(text):
-        sentences = [paragraph] if len(paragraph.split()) <= WORDS else _SENTENCE.split(paragraph)
+        sentences = [paragraph] if len(_words(paragraph)) <= WORDS else _SENTENCE.split(paragraph)
         for sentence in sentences:
-            words = sentence.split()
+            words = _words(sentence)
             for start in range(0, len(words), WORDS):
                 part = words[start : start + WORDS]
                 yield " ".join(part), len(part)
+
+
+def _words(text: str) -> list[str]:
+    return [word[at : at + LONGEST_WORD] for word in text.split() for at in range(0, len(word), LONGEST_WORD)]

@@ -58,8 +58,11 @@ class WordLlama:
         return WordLlama(self._tokens, self._tokenizer, weights.astype(np.float16))
 
     def knowing(self, knowledge: bytes) -> WordLlama:
-        """Return the embedder as it was when it had this *knowledge*."""
-        return WordLlama(self._tokens, self._tokenizer, np.frombuffer(knowledge, np.float16))
+        """Return the embedder as it was when it had this *knowledge*; raises ValueError if it never had that."""
+        weights = np.frombuffer(knowledge, np.float16)
+        if len(weights) != len(self._tokens) or not np.isfinite(weights).all():
+            raise ValueError(len(weights))
+        return WordLlama(self._tokens, self._tokenizer, weights)
 
     def _ids(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
         encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)

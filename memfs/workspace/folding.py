@@ -25,7 +25,11 @@ from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.saving import Draft
 
-_FENCE = re.compile(r"\s{0,3}(```|~~~)")
+_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
+_LAID_OUT = re.compile(r"^(?:\s|```|~~~)", re.MULTILINE)
+"""What tells code, or a list in a list, from prose: there every blank counts."""
+_NAMES = re.compile(r"[`$=/\\_]|(?<!\w)-\w")
+"""What stands in names of files, variables and options: `-p` is not `-P`."""
 
 
 class Folding:
@@ -57,10 +61,13 @@ class Folding:
             notes.append(f"Now seen by {scopes.audience(entry.store, self.config)}.")
         if entry.memory.channels:
             notes.append(f"Now seen in the channels of the memory: {', '.join(entry.memory.channels)}.")
+        if "importance" not in given:
+            other = other._replace(importance=entry.memory.importance)
         merged = _folded(entry.memory, other)
         for key, usual in (("type", memories.DEFAULT_TYPE), ("expires", None)):
             if getattr(other, key) not in (usual, getattr(merged, key)):
                 notes.append(f"The {key} that was given does not count: the memory keeps its own.")
+        notes += _lasting(entry.memory, merged)
         new = self._edits.rewritten(entry, *_changes(entry.memory, merged), allow_secret=allow_secret)
         notes = notes if new is not entry else ["Nothing changed: it says that already."]
         return Done("update", new, (*notes, *self._freshness.path(new.store, new.memory.path)))
@@ -71,9 +78,15 @@ class Folding:
         for other in others:
             self._refuse(kept, other)
             merged = _folded(merged, other.memory)
+        dropped = [
+            f"`{key}` of {other.path} is not taken over; `memfs restore {other.memory.id}` brings it back."
+            for other in others
+            for key in _left_out(merged, other.memory)
+        ]
         gone = {other.memory.id for other in others}
         links = [link for link in merged.links if link.to not in gone | {kept.memory.id}]
-        links += [Link("supersedes", other.memory.id) for other in others]
+        links += [Link("supersedes", other.memory.id) for other in others if other.memory.id != kept.memory.id]
+        dropped += _lasting(kept.memory, merged)
         merged = merged._replace(links=tuple(dict.fromkeys(links)))
         new = self._edits.rewritten(kept, *_changes(kept.memory, merged), allow_secret=True)
         notes = self._freshness.path(new.store, new.memory.path)
@@ -95,7 +108,7 @@ class Folding:
             if _reach(other) > _reach(new) or set(other.memory.channels) - set(new.memory.channels)
         ]
         said = f"`memfs undo`, {len(others) + 1} times, takes it back; `memfs restore ID` brings back what was removed."
-        return Done("consolidate", new, tuple(dict.fromkeys((*lost, said, *notes))), removed=tuple(removed))
+        return Done("consolidate", new, tuple(dict.fromkeys((*lost, *dropped, said, *notes))), removed=tuple(removed))
 
     def _refuse(self, kept: Entry, other: Entry) -> None:
         """Refuse to fold *other* into *kept* where that cannot be done, or would say more than the user said.
@@ -159,10 +172,12 @@ def _united(ours: Sequence[str], theirs: Sequence[str]) -> tuple[str, ...]:
 
 def _news(kept: Memory, other: Memory) -> Iterator[str]:
     """Yield the paragraphs of *other* that *kept* does not have, below a heading if its title says something else."""
-    known = {_plain(paragraph) for paragraph in _paragraphs(kept.body)}
-    news = [paragraph for paragraph in _paragraphs(other.body) if _plain(paragraph) not in known]
+    known = {_gist(paragraph) for paragraph in _paragraphs(kept.body)}
+    news = [paragraph for paragraph in _paragraphs(other.body) if _gist(paragraph) not in known]
     said = _plain(f"{kept.title} {kept.body} {other.body}")
-    if _plain(other.title).rstrip("…") not in said:
+    title = _plain(other.title)
+    end = "" if title.endswith("…") else r"(?!\w)"
+    if not re.search(rf"(?<!\w){re.escape(title.rstrip('…'))}{end}", said):
         yield f"## {other.title}" if news else other.title
     yield from news
 
@@ -171,13 +186,24 @@ def _plain(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
+def _gist(paragraph: str) -> str:
+    """Return what is the same in two paragraphs that say the same: the words of prose, every character of code."""
+    if _LAID_OUT.search(paragraph):
+        return paragraph
+    return " ".join(paragraph.split()) if _NAMES.search(paragraph) else _plain(paragraph)
+
+
 def _paragraphs(body: str) -> Iterator[str]:
     """Yield the paragraphs of *body*; a block of code is one, with the blank lines in it."""
     lines: list[str] = []
-    in_code = False
-    for line in body.splitlines():
-        in_code ^= bool(_FENCE.match(line))
-        if line.strip() or in_code:
+    fence = ""
+    for line in body.replace("\r\n", "\n").split("\n"):
+        if mark := _FENCE.match(line):
+            if not fence:
+                fence = mark[1]
+            elif mark[1].startswith(fence) and not line[mark.end() :].strip():
+                fence = ""
+        if line.strip() or fence:
             lines.append(line)
         elif lines:
             yield "\n".join(lines)
@@ -186,12 +212,44 @@ def _paragraphs(body: str) -> Iterator[str]:
         yield "\n".join(lines)
 
 
+def _lasting(before: Memory, merged: Memory) -> list[str]:
+    """Return the note that *merged* does not expire, though the memory *before* did."""
+    return [f"{before.path} does not expire any more: what was added has no `expires`."] * (
+        before.expires is not None and merged.expires is None
+    )
+
+
+def _left_out(merged: Memory, other: Memory) -> Iterator[str]:
+    """Yield the keys of *other* whose values *merged* does not have: those of its user's own, and unreadable ones."""
+    if other.header is None:
+        return
+    kept = merged.header.values if merged.header else {}
+    broken = _broken(other)
+    for key, value in other.header.values.items():
+        own = key not in memories.KEYS and kept.get(key) != value
+        other_text = key in ("type", "category", "summary") and getattr(merged, key) != getattr(other, key)
+        if own or other_text or key in broken:
+            yield key
+
+
+def _broken(memory: Memory) -> set[str]:
+    """Return the keys in the header of *memory* that cannot be read as they stand."""
+    lines = {problem.line for problem in memory.problems}
+    return {key for key, span in memory.header.spans.items() if span.line in lines} if memory.header else set()
+
+
 def _changes(before: Memory, after: Memory) -> tuple[Mapping[str, Value | None], str | None]:
-    """Return what to change so that *before* says what *after* does: values by key, and the body."""
+    """Return what to change so that *before* says what *after* does: values by key, and the body.
+
+    Raises:
+        Invalid: What stands there cannot be read, and would be lost.
+    """
     changes: dict[str, Value | None] = {}
     for key in ("importance", "tags", "category", "summary", "cues", "created", "expires", "links", "about", "pinned"):
         if getattr(before, key) != (value := getattr(after, key)):
             changes[key] = _value(value)
+    if lost := changes.keys() & _broken(before):
+        raise Invalid(f"`{min(lost)}` of {before.path} cannot be read, and would be lost; mend it first.")
     return changes, after.body if after.body != before.body else None
 
 

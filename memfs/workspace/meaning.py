@@ -36,6 +36,8 @@ NEAREST = 20
 """Memories that a question finds by meaning, at least; those beyond are too far away to matter."""
 SAMPLE, GROWTH = 1_000, 4
 """Memories that an embedder learns from at most, and how many times as many there must be for it to learn anew."""
+LEARNED_PASSAGES = 2_000
+"""Passages of those that it learns from at most, about a second's worth: searches wait meanwhile."""
 WORTHWHILE = 1_000
 """Memories of which there must be vectors for it to be asked which of them are still of use."""
 EVERYTHING = Query("")
@@ -155,7 +157,8 @@ class Meaning:
             sample = digests[:: math.ceil(len(digests) / SAMPLE)]  # they are in the order of their digests: any
             texts = [text for each in self._passages(sample).values() for text in each]
             with suppress(Busy):
-                vectors.begin(vectors.embedder.learned(texts), len(sample))
+                some = texts[:: math.ceil(len(texts) / LEARNED_PASSAGES) or 1]
+                vectors.begin(vectors.embedder.learned(some), len(sample))
 
     def _throw_away(self) -> None:
         """Throw away the vectors of memories that no store has any more, once, when they are the most."""

@@ -30,6 +30,8 @@ CANDIDATES = 4
 """Memories whose texts are read for one that others may be like."""
 TOLD = 3
 """Of those that say nearly the same, at most so many are told after a save."""
+MOST_LINKS = 200
+"""Of a memory that are followed: each is a question to the index, and a stranger's text may be full of them."""
 RELATED = 0.1
 """From here on a text is shown as alike to whoever asks; below are those that share a few common words."""
 
@@ -88,7 +90,7 @@ class Neighbours:
         """Return what *entry* links to, then what links to it; and how many links lead to nothing that is seen here."""
         found: dict[tuple[str, str, bool], Neighbour] = {}
         lost = 0
-        for link in entry.memory.references():
+        for link in entry.memory.references()[:MOST_LINKS]:
             there = self._target(link.to)
             if there is None:
                 lost += 1

@@ -88,6 +88,12 @@ class Tidying:
 
     def _merged(self, group: Copies, notes: list[str]) -> Copies:
         """Return *group* with the others folded into its first, if all may be; else say why not in *notes*."""
+        if scopes := {each.entry.store.scope for each in group.others} - {group.entry.store.scope}:
+            notes.append(
+                f"Left as they are: copies of {group.entry.path} lie in {min(scopes)}, too; "
+                "`memfs consolidate` makes them one where you name the one to keep."
+            )
+            return group
         try:
             done = self._folding.together(group.entry, [each.entry for each in group.others])
         except MemfsError as error:

@@ -23,6 +23,7 @@ from memfs.faces import render
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
+from memfs.memory import DEFAULT_IMPORTANCE
 from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
@@ -75,9 +76,12 @@ def store_memory(client: Client, args: Json) -> Json:
     """Save one memory, or fold it into another one."""
     if not (into := args.get("merge_into")):
         return _saved(client, [args], allow_secret=args["allow_secret"])[0]
+    values = _values(args)
+    if values["importance"] == str(DEFAULT_IMPORTANCE):  # nobody's wish: it is filled in
+        del values["importance"]
     with missing("Memory {} not found"):
         done = client.here.save(
-            args["content"], _values(args), scope=_wish(args), merge_into=into, allow_secret=args["allow_secret"]
+            args["content"], values, scope=_wish(args), merge_into=into, allow_secret=args["allow_secret"]
         )
     return _told(done)
 
