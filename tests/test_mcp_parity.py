@@ -324,10 +324,8 @@ WRITING: dict[str, Verb] = {
         MEMORY,
     ),
     "save into": Verb(
-        ("save", "Except in zoos.", "--into", "abc", "--tag", "x", "--cue", "y", "--importance", "5"),
-        lambda here: render.done_json(
-            here.save("Except in zoos.", {"tags": ["x"], "cues": ["y"]}, merge_into="abc")
-        ),
+        ("save", "Except in zoos.", "--into", "abc", "--tag", "x", "--cue", "y"),
+        lambda here: render.done_json(here.save("Except in zoos.", {"tags": ["x"], "cues": ["y"]}, merge_into="abc")),
         ("store_memory", {"content": "Except in zoos.", "merge_into": "abc", "tags": ["x"], "cues": ["y"]}),
         MEMORY,
     ),

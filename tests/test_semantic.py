@@ -444,6 +444,22 @@ def test_the_embedder_learns_anew_as_the_store_grows(world: World, llama: wordll
     assert (before.learned_from, len(before)) == (len(TEXTS), len(TEXTS))
 
 
+@pytest.mark.usefixtures("installed")
+def test_an_embedder_that_learned_from_a_sample_learns_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There are fewer in the sample than it may have, and all the same the vectors are made once."""
+    from memfs.workspace import meaning
+
+    monkeypatch.setattr(meaning, "SAMPLE", 5)  # of 16 memories every fourth, which are 4
+    write(world.folder(), [*TEXTS, *(f"Note {number}." for number in range(10))])
+    world.config("[limits]\nsearch_refresh_seconds = 60\n")
+    here = world.open()
+
+    results = here.search("database setup", semantic=True)
+
+    assert results.notes == ()
+    assert TEXTS[0] in [hit.entry.memory.body.strip() for hit in results.hits[:2]]
+
+
 # ---- without, and switched off
 
 

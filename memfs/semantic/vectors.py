@@ -40,7 +40,7 @@ class Vectors:
     Attributes:
         embedder: The one whose knowledge goes with the vectors that are there.
         label: What changes when they go by something else than before; empty while there are none.
-        learned_from: How many memories it learned from; 0: nothing yet.
+        learned_from: How many memories there were when it learned, of some of them; 0: it did not yet.
     """
 
     def __init__(self, cache: Path, embedder: Embedder) -> None:
@@ -198,11 +198,11 @@ class Vectors:
     def of(self, digests: Iterable[str]) -> Passages:
         """Return the vectors of the memories with *digests*, as far as there are any."""
         there = [digest for digest in digests if digest in self._places]
-        numbers = [
-            number for first, count in map(self._places.__getitem__, there) for number in range(first, first + count)
-        ]
-        counts = np.array([self._places[digest][1] for digest in there], np.int64)
-        return Passages(there, self._rows[numbers].astype(np.float32), np.cumsum(counts) - counts)
+        places = np.array([self._places[digest] for digest in there], np.int64).reshape(-1, 2)
+        firsts, counts = places[:, 0], places[:, 1]
+        starts = np.cumsum(counts) - counts
+        numbers = np.repeat(firsts - starts, counts) + np.arange(counts.sum())
+        return Passages(there, self._rows[numbers].astype(np.float32), starts)
 
 
 class Passages:

@@ -181,7 +181,7 @@ class Finding:
         made = due.made()
         with lock:
             meaning.keep(due, made)
-            return bool(meaning.left())
+            return not meaning.is_ready()
 
     def recalled(self, prompt: str) -> Sequence[Entry]:
         """Return the memories that *prompt* strongly recalls and somebody vouches for, best first."""

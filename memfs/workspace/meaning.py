@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from memfs.semantic import Passages
     from memfs.semantic import Rows
 
-NEAREST = 20
-"""Memories that a question finds by meaning, at least; those beyond are too far away to matter."""
+NEAREST, FARTHEST = 20, 200
+"""How many memories a question finds by meaning at least, if there are so many, and at most."""
 SAMPLE, GROWTH = 1_000, 4
 """Memories that an embedder learns from at most, and how many times as many there must be for it to learn anew."""
 LEARNED_PASSAGES = 2_000
@@ -71,6 +71,7 @@ class Meaning:
         self._entries = names.entries
         self._vectors = vectors_below(names.config.cache, embedder)
         self._shown: tuple[object, Passages] = None, self._vectors.of(())
+        self._listed: tuple[object, Sequence[str]] = None, []
         self._left: tuple[object, Sequence[str]] = None, []
         self._looked_through = False
 
@@ -85,7 +86,7 @@ class Meaning:
         allowed = None
         if (*query.phrases, *query.excluded) or (query.filters, query.without) != (NO_FILTERS, NO_FILTERS):
             allowed = self._ask(lambda: self.index.digests(places, query, now))
-        nearest = near.nearest(max(limit, NEAREST), allowed)
+        nearest = near.nearest(min(max(limit, NEAREST), FARTHEST), allowed)
         if nearest:
             most = len(nearest) * len(places)
             found = [*found, *self._ask(lambda: self.index.search(places, query, most, now, among=nearest))]
@@ -97,8 +98,7 @@ class Meaning:
         self._vectors.read()
         at = self.index.contents, tuple(places), self._vectors.edition
         if self._shown[0] != at:
-            digests = self._ask(lambda: self.index.digests(places, EVERYTHING, now))
-            self._shown = at, self._vectors.of(digests)
+            self._shown = at, self._vectors.of(self._digests(places, now))
         return self._shown[1]
 
     # ---- making vectors
@@ -128,14 +128,28 @@ class Meaning:
         with suppress(Busy):
             self._vectors.add(made, due.label)
 
+    def is_ready(self) -> bool:
+        """Return whether all memories have vectors that can have some; if so, the next search has them at hand."""
+        if self.left():
+            return False
+        self._passages_in(self._places(), datetime.now(UTC))
+        return True
+
     def left(self) -> Sequence[str]:
         """Return the digests of the view's memories that have no vectors yet, and may get some."""
         self._vectors.read()
         at = self.index.contents, self._vectors.label
         if self._left[0] != at:
-            self._left = at, self._ask(lambda: self.index.digests(self._places(), EVERYTHING, datetime.now(UTC)))
+            self._left = at, self._digests(self._places(), datetime.now(UTC))
         self._left = at, [digest for digest in self._left[1] if digest not in self._vectors]
         return self._left[1]
+
+    def _digests(self, places: Sequence[Within], now: datetime) -> Sequence[str]:
+        """Return the digests of what *places* show; some of it may have expired since it was looked at."""
+        at = self.index.contents, tuple(places)
+        if self._listed[0] != at:
+            self._listed = at, self._ask(lambda: self.index.digests(places, EVERYTHING, now))
+        return self._listed[1]
 
     def _places(self) -> list[Within]:
         return self.view.within(self.view.stores)
@@ -152,13 +166,13 @@ class Meaning:
         vectors = self._vectors
         if not vectors.embedder.learns or vectors.learned_from >= SAMPLE:
             return
-        digests = self._ask(lambda: self.index.digests(self._places(), EVERYTHING, datetime.now(UTC)))
+        digests = self._digests(self._places(), datetime.now(UTC))
         if len(digests) >= GROWTH * vectors.learned_from:
             sample = digests[:: math.ceil(len(digests) / SAMPLE)]  # they are in the order of their digests: any
             texts = [text for each in self._passages(sample).values() for text in each]
             with suppress(Busy):
                 some = texts[:: math.ceil(len(texts) / LEARNED_PASSAGES) or 1]
-                vectors.begin(vectors.embedder.learned(some), len(sample))
+                vectors.begin(vectors.embedder.learned(some), len(digests))
 
     def _throw_away(self) -> None:
         """Throw away the vectors of memories that no store has any more, once, when they are the most."""
