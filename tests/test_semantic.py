@@ -433,9 +433,10 @@ def test_an_embedder_that_learned_from_a_sample_learns_no_more(world: World, mon
     """There are fewer in the sample than it may have, and all the same the vectors are made once."""
     from memfs.workspace import meaning
 
+    monkeypatch.setattr(wordllama.WordLlama, "at_once", 1)
     monkeypatch.setattr(meaning, "SAMPLE", 5)  # of 16 memories every fourth, which are 4
     write(world.folder(), [*TEXTS, *(f"Note {number}." for number in range(10))])
-    world.config("[limits]\nsearch_refresh_seconds = 60\n")
+    world.config("[limits]\nsearch_refresh_seconds = 10\n")
     here = world.open()
 
     results = here.search("database setup", semantic=True)
