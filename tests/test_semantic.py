@@ -359,11 +359,11 @@ def test_meaning_finds_nothing_that_the_filters_leave_out(world: World, question
 @pytest.mark.usefixtures("installed")
 def test_other_projects_are_as_far_away_by_meaning_as_by_words(world: World) -> None:
     """The vectors of all projects lie in one file; a question is answered from its view alone."""
-    write(world.folder("one"), TEXTS[:1])
+    write(world.folder("one"), TEXTS[:1] * 20)
     write(world.folder("two"), TEXTS[1:])
     one, two = world.open(world.root / "one"), world.open(world.root / "two")
 
-    assert bodies(one, "database setup") == [TEXTS[0]]
+    assert set(bodies(one, "database setup")) == {TEXTS[0]}
     assert TEXTS[0] not in bodies(two, "database setup")
     (world.root / "two" / ".memory" / "same.md").write_text(TEXTS[0] + "\n")  # the same text, the same digest
     here = [hit.entry.store.root for hit in two.search("database setup", semantic=True).hits]
