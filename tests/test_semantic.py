@@ -371,6 +371,18 @@ def test_other_projects_are_as_far_away_by_meaning_as_by_words(world: World) -> 
 
 
 @pytest.mark.usefixtures("installed")
+def test_many_copies_of_one_text_keep_no_other_from_being_found(world: World) -> None:
+    """A hundred files say the same; of what else is there vectors are made, too."""
+    folder = world.folder()
+    write(folder, [*[TEXTS[1]] * 100, TEXTS[0]])
+
+    results = world.open().search("database setup", semantic=True)
+
+    assert TEXTS[0] in [hit.entry.memory.body.strip() for hit in results.hits]
+    assert results.notes == ()
+
+
+@pytest.mark.usefixtures("installed")
 def test_what_is_edited_or_gone_is_found_as_it_is_now(world: World) -> None:
     """Vectors go by the digest of a file, so those of a former text find nothing."""
     folder = world.folder()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from memfs.semantic import Passages
     from memfs.semantic import Rows
 
+COPIES = 20_000
+"""Files that may have the texts whose vectors are to be made: many have the same."""
 FARTHEST = 200
 """How many memories a question finds by meaning, at most."""
 SAMPLE, GROWTH = 1_000, 4
@@ -155,9 +157,9 @@ class Meaning:
 
     def _passages(self, digests: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return the passages of the view's memories with *digests*, as far as their files are there."""
-        most, now = len(digests) * len(self.view.stores), datetime.now(UTC)
-        found = self._ask(lambda: self.index.search(self._places(), EVERYTHING, most, now, among=digests))
-        entries = self._entries((hit.store, hit.path) for hit in found)
+        now = datetime.now(UTC)
+        found = self._ask(lambda: self.index.search(self._places(), EVERYTHING, COPIES, now, among=digests))
+        entries = self._entries({hit.digest: (hit.store, hit.path) for hit in found}.values())
         return {entry.file.digest: passages(entry.memory) for entry in entries if entry.file.digest}
 
     def _learn(self) -> None:
