@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from memfs.semantic import Passages
     from memfs.semantic import Rows
 
-NEAREST, FARTHEST = 20, 200
-"""How many memories a question finds by meaning at least, if there are so many, and at most."""
+COPIES = 20_000
+"""Files that may have the texts whose vectors are to be made: many have the same."""
+FARTHEST = 200
+"""How many memories a question finds by meaning, at most."""
 SAMPLE, GROWTH = 1_000, 4
 """Memories that an embedder learns from at most, and how many times as many there must be for it to learn anew."""
 LEARNED_PASSAGES = 2_000
@@ -86,10 +88,11 @@ class Meaning:
         allowed = None
         if (*query.phrases, *query.excluded) or (query.filters, query.without) != (NO_FILTERS, NO_FILTERS):
             allowed = self._ask(lambda: self.index.digests(places, query, now))
-        nearest = near.nearest(min(max(limit, NEAREST), FARTHEST), allowed)
-        if nearest:
-            most = len(nearest) * len(places)
-            found = [*found, *self._ask(lambda: self.index.search(places, query, most, now, among=nearest))]
+        known = {hit.digest for hit in found}
+        others = [digest for digest in near.nearest(min(limit, FARTHEST), allowed) if digest not in known]
+        if others:
+            most = len(others) * len(places)
+            found = [*found, *self._ask(lambda: self.index.search(places, query, most, now, among=others))]
         both = {(hit.store, hit.path): hit for hit in found}.values()
         return rank.order((hit._replace(text=rank.blended(hit.text, near.of(hit.digest))) for hit in both), limit)
 
@@ -156,9 +159,9 @@ class Meaning:
 
     def _passages(self, digests: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return the passages of the view's memories with *digests*, as far as their files are there."""
-        most, now = len(digests) * len(self.view.stores), datetime.now(UTC)
-        found = self._ask(lambda: self.index.search(self._places(), EVERYTHING, most, now, among=digests))
-        entries = self._entries((hit.store, hit.path) for hit in found)
+        now = datetime.now(UTC)
+        found = self._ask(lambda: self.index.search(self._places(), EVERYTHING, COPIES, now, among=digests))
+        entries = self._entries({hit.digest: (hit.store, hit.path) for hit in found}.values())
         return {entry.file.digest: passages(entry.memory) for entry in entries if entry.file.digest}
 
     def _learn(self) -> None:
