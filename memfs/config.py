@@ -139,6 +139,7 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
         raise Invalid(f"{given!r} is no mode ({source}); the modes are {', '.join(MODES)}.")
     settled = given.strip().lower() if given else general or "isolated"
     limits = reader.table(said, "limits")
+    searching = reader.table(said, "search")
     return Config(
         home=home.absolute(),
         cache=Path(cache).absolute() if cache else _platform("user_cache_path", env),
@@ -153,13 +154,13 @@ def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> C
         private=reader.private(tables),
         channels=reader.channels(tables),
         remotes=reader.remotes(tables),
-        languages=reader.languages(),
+        languages=reader.languages(searching),
         cross_project=reader.flag(said, "cross_project", "cross_project"),
         session=next((env[name] for name in SESSION_NAMED_BY if env.get(name)), ""),
         regex_seconds=reader.number(limits, "regex_seconds", 1.0),
         search_refresh_seconds=reader.number(limits, "search_refresh_seconds", 5.0),
         context_tokens=int(reader.number(limits, "context_tokens", 1_500, MOST_TOKENS)),
-        semantic=reader.semantic(env.get("MEMFS_SEMANTIC", "")),
+        semantic=reader.semantic(searching, env.get("MEMFS_SEMANTIC", "")),
         problems=tuple(reader.problems),
         broken=problems[0] if problems else "",
     )
@@ -275,10 +276,10 @@ class _Reader:
         self.problems.append(f"config.toml: `{where}` is neither true nor false; {str(default).lower()} holds.")
         return default
 
-    def semantic(self, given: str) -> bool:
+    def semantic(self, table: dict[str, Any], given: str) -> bool:
         if given and given.lower() not in ("true", "false"):
             raise Invalid(f"MEMFS_SEMANTIC is true or false; {given!r} is neither.")
-        written = self.flag(self.table(self.said, "search"), "semantic", "search.semantic", default=True)
+        written = self.flag(table, "semantic", "search.semantic", default=True)
         return given.lower() == "true" if given else written
 
     def words(self, table: dict[str, Any], key: str, where: str, shape: re.Pattern[str]) -> tuple[str, ...]:
@@ -288,8 +289,8 @@ class _Reader:
         self.problems.append(f"config.toml: `{where}` is not a list of {key}; it is left out.")
         return ()
 
-    def languages(self) -> tuple[str, ...]:
-        value = self.table(self.said, "search").get("language", "")
+    def languages(self, table: dict[str, Any]) -> tuple[str, ...]:
+        value = table.get("language", "")
         named = languages_in(value) if isinstance(value, str) else value
         if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
             self.problems.append(
@@ -309,7 +310,11 @@ class _Reader:
         of_groups = self.said.get("groups")
         groups = of_groups.items() if isinstance(of_groups, dict) else ()
         tables: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [("", self.said, WORDS)]
-        tables += [("search.", table, ("language",)) for table in (self.said.get("search"),) if isinstance(table, dict)]
+        tables += [
+            ("search.", table, ("language", "semantic"))
+            for table in (self.said.get("search"),)
+            if isinstance(table, dict)
+        ]
         tables += [(f'workspaces."{path}".', table, OWN_WORDS) for path, table in workspaces.items()]
         tables += [(f"groups.{name}.", table, GROUP_WORDS) for name, table in groups if isinstance(table, dict)]
         for where, table, known in tables:

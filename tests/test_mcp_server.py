@@ -182,7 +182,7 @@ def test_lengths_and_empty_defaults_are_checked_though_they_are_not_listed(world
         word for word in ("minLength", "maxLength", "minItems", '"default": []', '"default": false') if word in told
     ] == []
     assert empty == "content must not be empty, not ''."
-    assert few == "memory_ids must not be empty, not []."
+    assert few == "memory_ids must have 2 at least, not []."
     assert "at most 1000 characters" in long
 
 
