@@ -101,6 +101,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("memfs.faces",),
         ("memfs.faces.render", "memfs.faces.hooks"),
         ("memfs.faces.render_git", "memfs.faces.render_near"),
+        ("memfs.faces.render_health",),
         ("memfs.faces.mcp.schemas", "memfs.faces.mcp.shapes", "memfs.faces.mcp.desk"),
         ("memfs.faces.mcp.arguments", "memfs.faces.mcp.news", "memfs.faces.mcp.tools", "memfs.faces.mcp.changes"),
         ("memfs.faces.mcp.contexts", "memfs.faces.mcp.resources"),
@@ -132,7 +133,13 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
 UPWARDS = {("memfs.faces.cli", "memfs.faces.cli.common")}
 """The command line loads its own modules late; their shared one is imported by name for errors."""
 
-FACES_FRONT = {"memfs.faces.cli", "memfs.faces.render", "memfs.faces.render_git", "memfs.faces.render_near"}
+FACES_FRONT = {
+    "memfs.faces.cli",
+    "memfs.faces.render",
+    "memfs.faces.render_git",
+    "memfs.faces.render_health",
+    "memfs.faces.render_near",
+}
 """What lies in the package `faces` and is used from outside it: each face, and what they share."""
 
 OWNERS = {

@@ -23,6 +23,7 @@ from memfs import memory as memories
 from memfs import trust
 from memfs.errors import MemfsError
 from memfs.faces import render
+from memfs.faces import render_health
 from memfs.faces.mcp import resources
 from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.desk import Desk
@@ -220,8 +221,8 @@ def told(model: Model, here: Workspace, cursors: dict[str, str]) -> Iterator[str
             results = here.search(question, limit=100, semantic=semantic)
             yield json.dumps({**render.results_json(results), "query": ""})
     yield json.dumps(render.listing_json(here.list(limit=100)))
-    yield json.dumps(render.status_json(here.status()))
-    yield json.dumps(render.report_json(doctor.examine(here)))
+    yield json.dumps(render_health.status_json(here.status()))
+    yield json.dumps(render_health.report_json(doctor.examine(here)))
     for field in ("tag", "type", "category", "channel"):
         yield json.dumps(here.values(field))
     for entry in here.about("src/a.py"):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 
 from memfs.faces import render
+from memfs.faces import render_health
 from memfs.faces import render_near
 from memfs.faces.mcp import shapes
 from memfs.query import Filters
@@ -273,7 +274,7 @@ READING: dict[str, Verb] = {
     ),
     "status": Verb(
         ("status",),
-        lambda here: render.status_json(here.status()),
+        lambda here: render_health.status_json(here.status()),
         ("memory_status", {}),
         ("workspace", "mode", "mode_source", "stores", "index", "notes"),
     ),

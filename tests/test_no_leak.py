@@ -24,6 +24,7 @@ from memfs import doctor
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.faces import render
+from memfs.faces import render_health
 from memfs.memory import derived_id
 from memfs.query import Filters
 from memfs.workspace import Workspace
@@ -205,8 +206,8 @@ def looks(here: Workspace, store: Kept) -> Iterator[tuple[str, Ask]]:
         yield f"history {name}", partial(here.history, name)
     for field in FIELDS:
         yield f"values {field}", partial(here.values, field)
-    yield "status", lambda: render.to_json(render.status_json(here.status()))
-    yield "doctor", lambda: render.to_json(render.report_json(doctor.examine(here)))
+    yield "status", lambda: render.to_json(render_health.status_json(here.status()))
+    yield "doctor", lambda: render.to_json(render_health.report_json(doctor.examine(here)))
     yield "twins", here.twins
 
 

@@ -16,6 +16,7 @@ from memfs.answers import Duplicates
 from memfs.errors import MemfsError
 from memfs.faces import render
 from memfs.faces import render_git
+from memfs.faces import render_health
 from memfs.faces import render_near
 from memfs.faces.cli import COMMANDS
 from memfs.history import History
@@ -204,15 +205,15 @@ VERBS: dict[str, tuple[tuple[tuple[str, ...], ...], Callable[[Workspace], Json]]
         lambda here: render_git.blame_json(told := changed(here), comparing.blame(told)),
     ),
     "undo": ((("update", "abc", "--title", "x"), ("undo",)), undone),
-    "status": ((("status",),), lambda here: render.status_json(here.status())),
+    "status": ((("status",),), lambda here: render_health.status_json(here.status())),
     "reindex": (
         (("reindex",),),
         lambda here: {"memories": here.reindex(), "index": str(here.index.folder), "note": here.index.note},
     ),
-    "doctor": ((("doctor",),), lambda here: render.report_json(doctor.examine(here))),
+    "doctor": ((("doctor",),), lambda here: render_health.report_json(doctor.examine(here))),
     "doctor --fix": (
         (("doctor", "--fix", "--yes"),),
-        lambda here: render.report_json(doctor.examine(here, fix=True, may_remove=lambda _: True)),
+        lambda here: render_health.report_json(doctor.examine(here, fix=True, may_remove=lambda _: True)),
     ),
     "init": (
         (("init",),),

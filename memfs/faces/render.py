@@ -18,16 +18,11 @@ from memfs.trust import inert_line
 if TYPE_CHECKING:
     from memfs.answers import Done
     from memfs.answers import Entry
-    from memfs.answers import Flaw
     from memfs.answers import Hit
-    from memfs.answers import Link
     from memfs.answers import Listing
     from memfs.answers import Moment
     from memfs.answers import Neighbour
     from memfs.answers import Results
-    from memfs.answers import Status
-    from memfs.committing import Standing
-    from memfs.doctor import Report
     from memfs.errors import MemfsError
     from memfs.feed import Happening
     from memfs.heard import Shown
@@ -149,72 +144,6 @@ def listing_json(listing: Listing) -> Json:
         "next_offset": listing.next_offset,
         "notes": list(listing.notes),
     } | ({"at": moment_json(listing.at)} if listing.at else {})
-
-
-def status_json(status: Status) -> Json:
-    """Return how things stand as an object."""
-    return {
-        "workspace": str(status.workspace),
-        "mode": status.mode,
-        "mode_source": status.mode_source,
-        "stores": [
-            {
-                "scope": each.store.scope,
-                "path": str(each.store.root),
-                "exists": each.exists,
-                "count": each.files,
-                "malformed": each.having("malformed"),
-                "unreadable": each.having("unreadable"),
-                "conflict": each.having("conflict"),
-                "flawed": each.having("ok"),
-                "weight": each.weight,
-                "trusted": not each.untrusted,
-                "untrusted": each.untrusted,
-                "seen_by": each.seen_by,
-                "git": each.git and standing_json(each.git),
-                "remote": each.remote and each.remote._asdict(),
-                "problems": [flaw_json(flaw) for flaw in each.flaws],
-            }
-            for each in status.stores
-        ],
-        "guests": [
-            {
-                "scope": each.store.scope,
-                "path": str(each.store.root),
-                "channels": None if each.channels is None else list(each.channels),
-                "count": each.memories,
-                "weight": each.weight,
-            }
-            for each in status.guests
-        ],
-        "subscriptions": list(status.subscriptions),
-        "index": {"path": str(status.index_folder), "bytes": status.index_bytes},
-        "semantic": status.semantic,
-        "notes": list(status.notes),
-    }
-
-
-def flaw_json(flaw: Flaw) -> Json:
-    """Return something wrong with a file as an object."""
-    path = str(flaw.store.absolute(flaw.path))
-    return {"path": path, "state": flaw.state, "line": flaw.problem.line, "reason": flaw.problem.reason}
-
-
-def report_json(report: Report) -> Json:
-    """Return what the doctor found as an object."""
-    return {
-        "healthy": report.healthy,
-        "findings": [
-            {
-                "kind": each.kind,
-                "paths": [str(path) for path in each.paths],
-                "line": each.line,
-                "sentence": each.sentence,
-            }
-            | ({"fixed": each.fixed} if each.fixed else {})
-            for each in report.findings
-        ],
-    }
 
 
 def event_json(event: Happening) -> Json:
@@ -380,108 +309,6 @@ def get_lines(entry: Entry, now: datetime) -> Iterator[Line]:
         yield [(inert(line), "")]
 
 
-def status_lines(status: Status) -> Iterator[Line]:
-    """Yield where this is, what is visible from here, and what is wrong with it."""
-    yield [("workspace  ", DIM), (inert(str(status.workspace)), BOLD)]
-    yield [("mode       ", DIM), (status.mode, BOLD), (f"  ({inert(status.mode_source)})", DIM)]
-    yield [("index      ", DIM), (f"{inert(str(status.index_folder))}  ({_size(status.index_bytes)})", "")]
-    yield [("semantic   ", DIM), (inert_line(status.semantic), ""), ("  (for agents; for you: search --semantic)", DIM)]
-    for each in status.stores:
-        yield []
-        plural = "memory" if each.files == 1 else "memories"
-        count = f"{each.files:,} {plural}" if each.exists else "no folder yet; the first save makes it"
-        line: Line = [(f"{each.store.scope}  ", BOLD), (count, "")]
-        for state in ("malformed", "unreadable", "conflict"):
-            if number := each.having(state):
-                line.append((f", {number} {state}", BAD))
-        if number := each.having("ok"):
-            line.append((f", {number} with a doubtful value", WARN))
-        yield line
-        yield [(f"  {inert(str(each.store.root))}", DIM)]
-        yield [(f"  seen by {each.seen_by}; scores × {each.weight:g}", DIM)]
-        if each.git:
-            yield from standing_lines(each.git)
-        if each.remote:
-            yield _link_line(each.remote)
-    if status.subscriptions:
-        yield []
-        hidden = "" if status.mode == "hybrid" else f"; seen in hybrid mode, and not in {status.mode} mode"
-        yield [("channels  ", BOLD), (f"{', '.join(status.subscriptions)}{hidden}", "")]
-    for guest in status.guests:
-        yield []
-        what = "all it has" if guest.channels is None else f"what it puts into {', '.join(guest.channels)}"
-        yield [(f"{inert_line(guest.store.scope)}  ", BOLD), (f"{guest.memories:,} seen: {what}", "")]
-        yield [(f"  {inert(str(guest.store.root))}", DIM)]
-        yield [(f"  read only; scores × {guest.weight:g}", DIM)]
-    yield from note_lines(status.notes)
-
-
-def _link_line(link: Link) -> Line:
-    """Return with what a store is synced, and whether something of it waits to be pushed."""
-    if link.unpushed == 0:
-        words = "nothing was committed since the last sync"
-    elif link.unpushed is None:
-        words = "not synced yet; `memfs sync` does it"
-    else:
-        words = (
-            f"{link.unpushed:,} {'commit' if link.unpushed == 1 else 'commits'} not pushed yet; `memfs sync` does it"
-        )
-    return [(f"  syncs with {inert(link.address)}: ", DIM), (words, WARN if link.unpushed != 0 else DIM)]
-
-
-def standing_lines(now: Standing) -> Iterator[Line]:
-    """Yield how a store's memories stand in git, a line for each way, with the first few names."""
-    where = f"below {inert(str(now.repository.top))}"
-    words = f"; you are in the middle of {now.underway}" if now.underway else ""
-    for what, paths, style in (
-        ("not committed yet", now.new, WARN),
-        ("changed since the last commit", now.changed, WARN),
-        ("removed since the last commit", now.gone, WARN),
-        ("in conflict", now.conflicts, BAD),
-        ("held back", tuple(now.held), BAD),
-        ("ignored by git", now.ignored, DIM),
-    ):
-        if paths:
-            names = ", ".join(inert(path) for path in paths[:SHOWN_PATHS])
-            more = f" and {len(paths) - SHOWN_PATHS:,} more" if len(paths) > SHOWN_PATHS else ""
-            yield [(f"  git: {len(paths):,} {what}", style), (f"  {names}{more}", DIM)]
-    if not (now.contents or now.conflicts or now.held or now.ignored):
-        yield [(f"  git: all committed, {where}{words}", DIM)]
-    elif words:
-        yield [(f"  git: {where}{words}", WARN)]
-
-
-def standing_json(now: Standing) -> Json:
-    """Return how a store's memories stand in git as an object; paths are below the store."""
-    return {
-        "repository": str(now.repository.top),
-        "head": now.head or None,
-        "underway": now.underway or None,
-        "new": list(now.new),
-        "changed": list(now.changed),
-        "removed": list(now.gone),
-        "conflicts": list(now.conflicts),
-        "ignored": list(now.ignored),
-        "held": dict(now.held),
-    }
-
-
-def report_lines(report: Report) -> Iterator[Line]:
-    """Yield what the doctor found and mended."""
-    for finding in report.findings:
-        where = f"{finding.paths[0]}:{finding.line}" if finding.line else "  ".join(str(path) for path in finding.paths)
-        yield [(finding.kind, BAD if finding.serious else WARN), (f"  {inert_line(where)}" if where else "", "")]
-        yield [(f"  {inert_line(finding.sentence)}", "")]
-        if finding.fixed:
-            yield [(f"  mended: {inert_line(finding.fixed)}", GOOD)]
-    yield [("All is well.", GOOD)] if not report.findings else [(counted(len(report.findings)), "")]
-
-
-def counted(findings: int) -> str:
-    """Return how many findings there are, in words."""
-    return "1 finding." if findings == 1 else f"{findings} findings."
-
-
 def event_lines(event: Happening) -> Iterator[Line]:
     """Yield what happened to a memory: when, what, which one, where, and by whom."""
     style = {"added": GOOD, "removed": BAD}.get(event.what, WARN)
@@ -544,7 +371,3 @@ def _snippet_pieces(snippet: Snippet, style: str) -> Line:
     return [
         (inert(text.replace("\n", " ").replace("\r", "").replace("\t", " ")), mark) for text, mark in pieces if text
     ]
-
-
-def _size(count: int) -> str:
-    return f"{count / MEGA:.1f} MB" if count >= MEGA else f"{count / 1_000:.0f} kB"

@@ -17,13 +17,13 @@ from memfs.faces.render import WARN
 from memfs.faces.render import Json
 from memfs.faces.render import Line
 from memfs.faces.render import note_lines
-from memfs.faces.render import standing_json
 from memfs.memory import format_time
 from memfs.trust import inert
 from memfs.trust import inert_line
 
 if TYPE_CHECKING:
     from memfs.committing import Committed
+    from memfs.committing import Standing
     from memfs.comparing import Difference
     from memfs.exporting import Exported
     from memfs.history import History
@@ -37,6 +37,43 @@ WHO = 24
 """Characters of an author's name that a line of `blame` shows."""
 SHOWN_WORDS = 20
 """Lines that are shown of what a remote says."""
+
+
+def standing_json(now: Standing) -> Json:
+    """Return how a store's memories stand in git as an object; paths are below the store."""
+    return {
+        "repository": str(now.repository.top),
+        "head": now.head or None,
+        "underway": now.underway or None,
+        "new": list(now.new),
+        "changed": list(now.changed),
+        "removed": list(now.gone),
+        "conflicts": list(now.conflicts),
+        "ignored": list(now.ignored),
+        "held": dict(now.held),
+    }
+
+
+def standing_lines(now: Standing) -> Iterator[Line]:
+    """Yield how a store's memories stand in git, a line for each way, with the first few names."""
+    where = f"below {inert(str(now.repository.top))}"
+    words = f"; you are in the middle of {now.underway}" if now.underway else ""
+    for what, paths, style in (
+        ("not committed yet", now.new, WARN),
+        ("changed since the last commit", now.changed, WARN),
+        ("removed since the last commit", now.gone, WARN),
+        ("in conflict", now.conflicts, BAD),
+        ("held back", tuple(now.held), BAD),
+        ("ignored by git", now.ignored, DIM),
+    ):
+        if paths:
+            names = ", ".join(inert(path) for path in paths[:SHOWN_PATHS])
+            more = f" and {len(paths) - SHOWN_PATHS:,} more" if len(paths) > SHOWN_PATHS else ""
+            yield [(f"  git: {len(paths):,} {what}", style), (f"  {names}{more}", DIM)]
+    if not (now.contents or now.conflicts or now.held or now.ignored):
+        yield [(f"  git: all committed, {where}{words}", DIM)]
+    elif words:
+        yield [(f"  git: {where}{words}", WARN)]
 
 
 def committed_json(done: Committed) -> Json:

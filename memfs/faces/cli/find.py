@@ -173,15 +173,15 @@ def list_command(
 def status_command(*, as_json: bool) -> None:
     """Say where this is and what is visible."""
     from memfs import learned
-    from memfs.faces import render
+    from memfs.faces import render_health
 
     here = workspace()
     learned.learn(here)
     status = here.status()
     if as_json:
-        tell(render.status_json(status))
+        tell(render_health.status_json(status))
     else:
-        say(render.status_lines(status))
+        say(render_health.status_lines(status))
 
 
 @click.command()

@@ -81,7 +81,7 @@ def doctor_command(*, fix: bool, strict: bool, cues: bool, yes: bool, as_json: b
     and above that nobody finds who forgot their wording.
     """
     from memfs import doctor
-    from memfs.faces import render
+    from memfs.faces import render_health
     from memfs.trust import inert
 
     def may_remove(entry: Entry) -> bool:
@@ -91,9 +91,9 @@ def doctor_command(*, fix: bool, strict: bool, cues: bool, yes: bool, as_json: b
     with progress("looking for secrets") as advance:
         report = doctor.examine(workspace(), fix=fix, cues=cues, may_remove=may_remove, progress=advance)
     if as_json:
-        tell(render.report_json(report))
+        tell(render_health.report_json(report))
     else:
-        say(render.report_lines(report))
+        say(render_health.report_lines(report))
     if not report.healthy or (strict and any(not finding.fixed for finding in report.findings)):
         click.get_current_context().exit(FOUND_SOMETHING)
 

@@ -19,7 +19,7 @@ from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
-from memfs.faces import render
+from memfs.faces import render_health
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
@@ -451,7 +451,7 @@ def _when(text: str | None, side: int) -> int | None:
 def memory_status(client: Client, args: Json) -> Json:  # noqa: ARG001  (it takes none)
     """Tell how things stand, what is shared with whom, and whether changes are watched."""
     here = client.here
-    status = render.status_json(here.status())
+    status = render_health.status_json(here.status())
     for store in status["stores"]:
         listed = store["problems"]
         if len(listed) > FLAWS:
