@@ -118,6 +118,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
             "memfs.faces.cli.setup",
             "memfs.faces.cli.serve",
             "memfs.faces.cli.sharing",
+            "memfs.faces.cli.projects",
             "memfs.faces.cli.watch",
             "memfs.faces.cli.hook",
             "memfs.faces.cli.git",

@@ -38,7 +38,7 @@ COMMANDS = {
     "bench": "bench",
     "group": "sharing",
     "channel": "sharing",
-    "projects": "sharing",
+    "projects": "projects",
     "commit": "git",
     "sync": "git",
     "resolve": "git",

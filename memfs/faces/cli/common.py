@@ -26,6 +26,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 MARK = "\0"
 """Set before a word that looks like an option; no argument of a process can hold one."""
+ON_OR_OFF = click.Choice(["on", "off"])
 
 
 class Words(click.Command):
@@ -43,6 +44,22 @@ class Words(click.Command):
             marked.append(f"{MARK}{arg}" if is_word and not re.fullmatch(r"-n\d+", arg) else arg)
             marked += islice(rest, 1 if arg in with_value else None if arg == "--" else 0)
         return super().parse_args(ctx, marked)
+
+
+class Actions(click.Group):
+    """What a command can do; `list` when nothing is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` before options that follow no action."""
+        is_list = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
+        return super().parse_args(ctx, ["list", *args] if is_list else args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the action that *args* begin with, or say which ones are near."""
+        check_word("action", args[0], self.commands)
+        return super().resolve_command(ctx, args)
 
 
 def common(command: Command) -> Command:
@@ -227,6 +244,13 @@ def tell(answer: Json) -> None:
     from memfs.faces.render import to_json
 
     click.echo(to_json(answer))
+
+
+def counted(count: int | None) -> str:
+    """Return *count* memories in words; None for those that cannot be read."""
+    if count is None:
+        return "memories that cannot be counted"
+    return f"{count:,} {'memory' if count == 1 else 'memories'}"
 
 
 def report_error(error: Exception) -> int:

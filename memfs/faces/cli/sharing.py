@@ -1,4 +1,4 @@
-"""The commands that say who shares what with whom: group, channel, projects."""
+"""The commands that say who shares what with whom: group, channel."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from memfs.faces.cli.common import check_word
+from memfs.faces.cli.common import ON_OR_OFF
+from memfs.faces.cli.common import Actions
 from memfs.faces.cli.common import common
+from memfs.faces.cli.common import counted
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
@@ -21,28 +23,10 @@ if TYPE_CHECKING:
     from memfs.faces.render import Line
     from memfs.sharing import Channel
     from memfs.sharing import Group
-    from memfs.sharing import Known
     from memfs.sharing import Subscription
     from memfs.sharing import Told
 
 EVERYONE = click.option("--all", "everyone", is_flag=True, help="For every workspace, not this one alone.")
-ON_OR_OFF = click.Choice(["on", "off"])
-
-
-class Actions(click.Group):
-    """What a command can do; `list` when nothing is named."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `list` before options that follow no action."""
-        is_list = not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names)
-        return super().parse_args(ctx, ["list", *args] if is_list else args)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the action that *args* begin with, or say which ones are near."""
-        check_word("action", args[0], self.commands)
-        return super().resolve_command(ctx, args)
 
 
 # ---- group
@@ -110,7 +94,7 @@ def group_create_command(name: str, remote: str | None, *, share_members: bool, 
     say([[("Made the group ", "green"), (name, "bold")]])
     if made.memories:
         whence = "shared with its remote" if address else "from before"
-        say([[(f"It has {_counted(made.memories)} {whence}, in {inert_line(str(made.store.root))}.", "dim")]])
+        say([[(f"It has {counted(made.memories)} {whence}, in {inert_line(str(made.store.root))}.", "dim")]])
     say([[("Add a project:  ", "dim"), (f"memfs group add {name} [PATH]", "")]])
 
 
@@ -194,7 +178,7 @@ def group_delete_command(name: str, *, as_json: bool) -> None:
     else:
         where = inert_line(str(found.store.root))
         say([[("Forgot the group ", "green"), (name, "bold")]])
-        say([[(f"What it has is kept, and seen by nobody: {_counted(found.memories)}, in {where}", "dim")]])
+        say([[(f"What it has is kept, and seen by nobody: {counted(found.memories)}, in {where}", "dim")]])
 
 
 def _group_json(group: Group) -> Json:
@@ -214,7 +198,7 @@ def _group_lines(groups: Sequence[Group]) -> Iterator[Line]:
 
     for group in groups:
         shares = "members see each other's memories" if group.shares else "members see its memories, not each other's"
-        yield [(f"{group.name}  ", "bold"), (f"{_counted(group.memories)}; {shares}", "")]
+        yield [(f"{group.name}  ", "bold"), (f"{counted(group.memories)}; {shares}", "")]
         yield [(f"  {inert_line(str(group.store.root))}", "dim")]
         if group.remote:
             yield [(f"  synced with {inert_line(group.remote)}", "dim")]
@@ -305,7 +289,7 @@ def _channel_lines(channels: Sequence[Channel], own: Sequence[Subscription]) -> 
     from memfs.trust import inert_line
 
     for channel in channels:
-        yield [(f"{inert_line(channel.name)}  ", "bold"), (_counted(channel.memories), "")]
+        yield [(f"{inert_line(channel.name)}  ", "bold"), (counted(channel.memories), "")]
         for each in channel.subscribers:
             who = inert_line(str(each.workspace or "every workspace"))
             yield [(f"  seen by {who}, in hybrid mode", "dim"), (f" ({each.pattern})", "dim")]
@@ -316,111 +300,7 @@ def _channel_lines(channels: Sequence[Channel], own: Sequence[Subscription]) -> 
         yield [("This workspace subscribes to ", "dim"), (", ".join(listed), "")]
 
 
-# ---- projects
-
-
-@click.group(cls=Actions)
-def projects_command() -> None:
-    """List the projects that you use memfs in.
-
-    \b
-    memfs projects
-    memfs projects name shop-api ~/src/api
-    memfs projects private on              (this project)
-    memfs projects forget old-shop
-
-    A question across projects (`search --all`) is answered from those that are listed here and not
-    private.
-    """
-
-
-@projects_command.command("list")
-@common
-def projects_list_command(*, as_json: bool) -> None:
-    """Show the projects, their modes, and what they hold."""
-    from memfs import sharing
-
-    found = sharing.known(workspace())
-    if as_json:
-        tell({"projects": [_project_json(each) for each in found]})
-    else:
-        say(_project_lines(found))
-
-
-@projects_command.command("name")
-@click.argument("name")
-@click.argument("project", default="", metavar="[PATH]")
-@common
-def projects_name_command(name: str, project: str, *, as_json: bool) -> None:
-    """Call a project NAME: this one, or that of PATH."""
-    from memfs import sharing
-
-    _done(sharing.rename(workspace(), name, project), f"is now called {name}.", {"name": name}, as_json=as_json)
-
-
-@projects_command.command("forget")
-@click.argument("project", metavar="NAME")
-@common
-def projects_forget_command(project: str, *, as_json: bool) -> None:
-    """Leave a project out; none of its memories goes.
-
-    NAME is a name of the list, or a path.
-    """
-    from memfs import sharing
-
-    said = "is left out; it comes back when memfs is used there again."
-    _done(sharing.forget(workspace(), project), said, {}, as_json=as_json)
-
-
-@projects_command.command("private")
-@click.argument("state", type=ON_OR_OFF, metavar="on|off")
-@click.argument("project", default="", metavar="[NAME]")
-@common
-def projects_private_command(state: str, project: str, *, as_json: bool) -> None:
-    """Have a project's memories seen nowhere else.
-
-    Not by fellow members of a group, not by channel, not by a question across projects. NAME is a
-    name of the list, or a path; without, it is this project.
-    """
-    from memfs import sharing
-
-    private = state == "on"
-    said = "is private: its memories are seen nowhere else." if private else "is private no longer."
-    folder = sharing.keep_private(workspace(), project, private=private)
-    _done(folder, said, {"private": private}, as_json=as_json)
-
-
-def _project_json(known: Known) -> Json:
-    project = known.project
-    return {
-        "name": project.name,
-        "path": str(project.folder),
-        "present": project.present,
-        "private": project.private,
-        "mode": known.mode,
-        "count": known.memories,
-    }
-
-
-def _project_lines(projects: Sequence[Known]) -> Iterator[Line]:
-    from memfs.trust import inert_line
-
-    for known in projects:
-        project = known.project
-        facts = [known.mode]
-        facts += [_counted(known.memories)] if known.memories is not None else []
-        facts += ["private"] if project.private else []
-        yield [
-            (f"{inert_line(project.name)}  ", "bold"),
-            (", ".join(facts), ""),
-            ("" if project.present else ", is not there", "yellow"),
-        ]
-        yield [(f"  {inert_line(str(project.folder))}", "dim")]
-    if not projects:
-        yield [("No project is known yet:", ""), (" the first save, or `memfs init`, makes one.", "dim")]
-
-
-# ---- what they share
+# ---- what both share
 
 
 def _show(said: str, told: Told, beside: Json, *, as_json: bool) -> None:
@@ -434,19 +314,3 @@ def _show(said: str, told: Told, beside: Json, *, as_json: bool) -> None:
         return
     say([[(f"{said} ", "green"), (inert_line(str(told.workspace)), "bold")]])
     say([(inert_line(sentence), "dim")] for sentence in told.sentences)
-
-
-def _done(folder: Path, said: str, beside: Json, *, as_json: bool) -> None:
-    """Print what was done to the project *folder*."""
-    from memfs.trust import inert_line
-
-    if as_json:
-        tell({"workspace": str(folder), **beside})
-    else:
-        say([[(f"{inert_line(str(folder))} ", "bold"), (said, "")]])
-
-
-def _counted(count: int | None) -> str:
-    if count is None:
-        return "memories that cannot be counted"
-    return f"{count:,} {'memory' if count == 1 else 'memories'}"
