@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
-    from memfs.faces.mcp.schemas import Schema
+    from memfs.faces.mcp.parameters import Schema
 
 SHOWN = 80
 """Characters of what was passed that a sentence repeats."""

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from memfs import query
 from memfs import sessions
 from memfs.errors import Invalid
+from memfs.faces.mcp import finding
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp import tools
 from memfs.faces.mcp.changes import memory_changes
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
-from memfs.faces.mcp.tools import missing
 from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
@@ -91,7 +91,7 @@ def withheld(count: int) -> str:
 
 def organize_session(client: Client, args: Json) -> Json:
     """Save a session that lists memories."""
-    with missing("Memory {} not found"):
+    with shapes.missing("Memory {} not found"):
         made = sessions.organize(client.here, args["session_name"], args["memory_ids"], args.get("summary", ""))
     entry = made.done.entry
     notes = [*made.done.notes, *(f"Memory {each} not found in this store; it is left out." for each in made.missing)]
@@ -176,13 +176,16 @@ def _window(args: Json) -> tuple[datetime, datetime]:
 Handler = Callable[["Client", Json], "Json | Document"]
 
 HANDLERS: dict[str, Handler] = {
-    **tools.HANDLERS,
-    **{
-        handler.__name__: handler
-        for handler in (
-            recall_relevant_context, auto_session_start, organize_session, summarize_session, get_time_window_context,
-            memory_changes,
-        )
-    },
-}  # fmt: skip
+    handler.__name__: handler
+    for handler in (
+        *tools.HANDLERS,
+        *finding.HANDLERS,
+        recall_relevant_context,
+        auto_session_start,
+        organize_session,
+        summarize_session,
+        get_time_window_context,
+        memory_changes,
+    )
+}
 """Tool to what it does, of all that `schemas` lists."""

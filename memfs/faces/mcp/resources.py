@@ -17,7 +17,6 @@ from memfs.errors import NotFound
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp.changes import changes
 from memfs.faces.mcp.shapes import Json
-from memfs.faces.mcp.tools import missing
 from memfs.memory import TYPES
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
@@ -132,7 +131,7 @@ def _sessions(client: Client, given: Parameters) -> Json:
 
 
 def _one_session(client: Client, given: Parameters) -> Json:
-    with missing("Session {} not found"):
+    with shapes.missing("Session {} not found"):
         entry = sessions.session(client.here, given["session_id"])
     return {**_session(entry), **_memories(client, list(sessions.members(client.here, entry)))}
 
@@ -147,7 +146,7 @@ def _session(entry: Entry) -> Json:
 
 
 def _memory(client: Client, given: Parameters) -> Json:
-    with missing("Memory {} not found"):
+    with shapes.missing("Memory {} not found"):
         entry = client.here.get(given["id"])
     shown = shapes.shortened(shapes.memory(entry, body=True), TOKENS * CHARACTERS_PER_TOKEN)
     client.saw(entry, whole="truncated" not in shown)
@@ -216,7 +215,7 @@ def read(client: Client, uri: str) -> Json:
         given = template.match(uri)
         if given is not None:
             return kind.read(client, {name: value for name, value in given.items() if isinstance(value, str)})
-    with missing("There is no resource {}; resources/list and resources/templates/list have those that are"):
+    with shapes.missing("There is no resource {}; resources/list and resources/templates/list have those that are"):
         raise NotFound(uri[:200])
 
 

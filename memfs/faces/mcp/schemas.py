@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
 from typing import NamedTuple
 
+from memfs.faces.mcp.parameters import Schema
+from memfs.faces.mcp.parameters import choice
+from memfs.faces.mcp.parameters import flag
+from memfs.faces.mcp.parameters import number
+from memfs.faces.mcp.parameters import record
+from memfs.faces.mcp.parameters import several
+from memfs.faces.mcp.parameters import text
+from memfs.faces.mcp.parameters import untold
 from memfs.memory import TYPES
-
-Schema = dict[str, Any]
-"""A JSON Schema."""
 
 TOKENS = 6_000
 """Default budget of an answer; clients warn at 10,000."""
@@ -36,113 +40,72 @@ class Tool(NamedTuple):
     repeats: bool = False
 
 
-def _object(properties: dict[str, Schema], *required: str) -> Schema:
-    schema: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return schema | ({"required": list(required)} if required else {})
-
-
-def _about(schema: Schema, description: str, default: object = None) -> Schema:
-    schema = {**schema, "description": description} if description else dict(schema)
-    return schema if default is None else {**schema, "default": default}
-
-
-def _text(description: str = "", default: str | None = None, *, least: int = 0, most: int = 0) -> Schema:
-    bounds: Schema = ({"minLength": least} if least else {}) | ({"maxLength": most} if most else {})
-    return _about({"type": "string", **bounds}, description, default)
-
-
-def _choice(*values: str, description: str = "", default: str | None = None) -> Schema:
-    return _about({"type": "string", "enum": list(values)}, description, default)
-
-
-def _number(low: float, high: float | None = None, default: float | None = None, description: str = "") -> Schema:
-    bounds: Schema = {"type": "number", "minimum": low} | ({"maximum": high} if high else {})
-    return _about(bounds, description, default)
-
-
-def _flag(description: str = "", *, default: bool | None = None) -> Schema:
-    return _about({"type": "boolean"}, description, default)
-
-
-def _list(of: Schema, description: str = "", default: list[str] | None = None, *, least: int = 0) -> Schema:
-    return _about({"type": "array", "items": of} | ({"minItems": least} if least else {}), description, default)
-
-
-KIND = _choice(*TYPES)
-ID = _text("Its id or a beginning of it, path, or whole title.", least=1)
-NAME = _text(least=1)
+ID = text("Its id or a beginning of it, path, or whole title.", least=1)
+NAME = text(least=1)
 """The same, where another tool has the words."""
-DIGEST = _text("Of get_memory: refuse if changed since.")
+DIGEST = text("Of get_memory: refuse if changed since.")
 TEXTS = {"type": "string"}
-IMPORTANCE = _number(1, 10)
+IMPORTANCE = number(1, 10)
 SCOPE = "workspace, global or group:NAME"
-ALLOW_SECRET: dict[str, Schema] = {"allow_secret": _flag("Only when the user said so.", default=False)}
+ALLOW_SECRET: dict[str, Schema] = {"allow_secret": flag("Only when the user said so.", default=False)}
 
 _MEMORY: dict[str, Schema] = {
-    "content": _text("Markdown. One fact or rule, with its why; readable on its own.", least=1),
-    "context_type": _choice(*TYPES, default="information"),
-    "tags": _list(TEXTS, default=[]),
-    "importance": _number(1, 10, 5, "From 8 on told first."),
-    "cues": _list(
+    "content": text("Markdown. One fact or rule, with its why; readable on its own.", least=1),
+    "context_type": choice(*TYPES, default="information"),
+    "tags": several(TEXTS, default=[]),
+    "importance": number(1, 10, 5, "From 8 on told first."),
+    "cues": several(
         TEXTS, "Three short phrases, in other words than the text's, by which one who forgot them will ask for it."
     ),
-    "summary": _text("One sentence."),
-    "session_id": _text(),
-    "ttl_seconds": _number(60, description="Hidden after it."),
-    "is_global": _flag("For all projects of this user.", default=False),
-    "scope": _text(SCOPE),
-    "channels": _list(TEXTS, "Topics that other projects subscribe to."),
-    "category": _text(),
+    "summary": text("One sentence."),
+    "session_id": text(),
+    "ttl_seconds": number(60, description="Hidden after it."),
+    "is_global": flag("For all projects of this user.", default=False),
+    "scope": text(SCOPE),
+    "channels": several(TEXTS, "Topics that other projects subscribe to."),
+    "category": text(),
 }
-_MERGE: dict[str, Schema] = {"merge_into": _text("Add it to this memory instead, such as one of `similar`.")}
+_MERGE: dict[str, Schema] = {"merge_into": text("Add it to this memory instead, such as one of `similar`.")}
 
-
-def _untold(properties: dict[str, Schema]) -> dict[str, Schema]:
-    """Return *properties* without the words, where another tool has them."""
-    return {
-        name: {key: value for key, value in each.items() if key != "description"} for name, each in properties.items()
-    }
-
-
-_BATCH = {name: {key: each[key] for key in each if key != "default"} for name, each in _untold(_MEMORY).items()}
+_BATCH = {name: {key: each[key] for key in each if key != "default"} for name, each in untold(_MEMORY).items()}
 _BATCH["context_type"] = TEXTS
 
 _CHANGES: dict[str, Schema] = {
     "memory_id": NAME,
-    "content": _text("The whole new text.", least=1),
-    "context_type": _text(),
-    "tags": _list(TEXTS, "All from now on; so channels, cues."),
+    "content": text("The whole new text.", least=1),
+    "context_type": text(),
+    "tags": several(TEXTS, "All from now on; so channels, cues."),
     "importance": IMPORTANCE,
-    "cues": _list(TEXTS),
-    "summary": _text(),
-    "session_id": _text(),
-    "is_global": _flag("Move it: to global, or back here."),
-    "channels": _list(TEXTS),
-    "category": _text(),
+    "cues": several(TEXTS),
+    "summary": text(),
+    "session_id": text(),
+    "is_global": flag("Move it: to global, or back here."),
+    "channels": several(TEXTS),
+    "category": text(),
     "digest": DIGEST,
 }
 
 _NARROW: dict[str, Schema] = {
     "min_importance": IMPORTANCE,
-    "context_types": _list(TEXTS),
-    "category": _text(),
-    "tags": _list(TEXTS, "Any of them."),
-    "channels": _list(TEXTS),
-    "scope": _text(SCOPE),
+    "context_types": several(TEXTS),
+    "category": text(),
+    "tags": several(TEXTS, "Any of them."),
+    "channels": several(TEXTS),
+    "scope": text(SCOPE),
 }
 
 _SEARCH: dict[str, Schema] = {
-    "query": _text(
+    "query": text(
         'Any word may match, in other forms and with typos too. "exact words", -not, and filters '
         "tag: type: path: channel: importance:>=8 created:>2026-01-31 narrow it; filters alone list the newest.",
     ),
-    "also": _list(TEXTS, "One or two paraphrases, when your first words may not be the memory's; one ranking."),
-    "limit": _number(1, 100, 10),
+    "also": several(TEXTS, "One or two paraphrases, when your first words may not be the memory's; one ranking."),
+    "limit": number(1, 100, 10),
     **_NARROW,
-    "fuzzy": _flag(default=False),
-    "regex": _text("Must also match, in any case.", most=1_000),
-    "output_mode": _choice("full", "summary", "compact", description="full: with texts.", default="summary"),
-    "max_tokens": _number(200, 20_000, TOKENS),
+    "fuzzy": flag(default=False),
+    "regex": text("Must also match, in any case.", most=1_000),
+    "output_mode": choice("full", "summary", "compact", description="full: with texts.", default="summary"),
+    "max_tokens": number(200, 20_000, TOKENS),
 }
 
 TOOLS = (
@@ -153,20 +116,20 @@ TOOLS = (
         "preference the user states, a cause that was hard to find, how this project is built or run. Not what the "
         "code or git already says, no secrets, no step-by-step progress. Give three cues. `similar` in the answer says "
         "nearly the same: make them one (merge_into, consolidate_memories).",
-        _object(_MEMORY | _MERGE | ALLOW_SECRET, "content"),
+        record(_MEMORY | _MERGE | ALLOW_SECRET, "content"),
     ),
     Tool(
         "store_batch_memories",
         "Save several",
         "Save several at once, each as store_memory takes it; all are checked before the first is written.",
-        _object({"memories": _list(_object(_BATCH, "content"), least=1)} | ALLOW_SECRET, "memories"),
+        record({"memories": several(record(_BATCH, "content"), least=1)} | ALLOW_SECRET, "memories"),
     ),
     Tool(
         "update_memory",
         "Change",
         "Change a memory that became wrong or incomplete, rather than saving a second. Only what you pass changes. "
         "Refused if edited since you read it.",
-        _object(_CHANGES | ALLOW_SECRET, "memory_id"),
+        record(_CHANGES | ALLOW_SECRET, "memory_id"),
         destroys=True,
         repeats=True,
     ),
@@ -174,7 +137,7 @@ TOOLS = (
         "delete_memory",
         "Forget",
         "Remove a memory that is wrong or no longer matters. rollback_memory undoes it.",
-        _object({"memory_id": NAME, "digest": _text()}, "memory_id"),
+        record({"memory_id": NAME, "digest": text()}, "memory_id"),
         destroys=True,
     ),
     Tool(
@@ -182,7 +145,7 @@ TOOLS = (
         "Search",
         "Find what earlier sessions learned. Use it before you start a task, choose a library or a design, meet an "
         "error, or ask the user something they may have answered before. Best first.",
-        _object(_SEARCH, "query"),
+        record(_SEARCH, "query"),
         reads=True,
     ),
     Tool(
@@ -191,10 +154,10 @@ TOOLS = (
         "Ask all the user's projects, when this one's memories do not know: how it was solved elsewhere, what the "
         "other side of an interface expects. Works where the user switched it on. Arguments as in search_memories. "
         "What holds there need not hold here.",
-        _object(
+        record(
             {
-                **{name: each for name, each in _untold(_SEARCH).items() if name != "fuzzy"},
-                "projects": _list(TEXTS, "Only these, by name or path."),
+                **{name: each for name, each in untold(_SEARCH).items() if name != "fuzzy"},
+                "projects": several(TEXTS, "Only these, by name or path."),
             },
             "query",
         ),
@@ -204,11 +167,11 @@ TOOLS = (
         "get_memory",
         "Read",
         "Read one memory whole, with all that is known of it.",
-        _object(
+        record(
             {
                 "memory_id": ID,
-                "project": _text("Of a hit that names one."),
-                "max_tokens": _number(200, 100_000, TOKENS),
+                "project": text("Of a hit that names one."),
+                "max_tokens": number(200, 100_000, TOKENS),
             },
             "memory_id",
         ),
@@ -218,18 +181,18 @@ TOOLS = (
         "get_memory_history",
         "History",
         "What a memory said, newest first, and who changed it.",
-        _object({"memory_id": NAME, "limit": _number(1, 100, 50)}, "memory_id"),
+        record({"memory_id": NAME, "limit": number(1, 100, 50)}, "memory_id"),
         reads=True,
     ),
     Tool(
         "rollback_memory",
         "Bring back",
         "Bring back a version of get_memory_history, or a deleted memory.",
-        _object(
+        record(
             {
                 "memory_id": NAME,
-                "version_id": _text(least=1),
-                "preserve_relationships": _flag(default=True),
+                "version_id": text(least=1),
+                "preserve_relationships": flag(default=True),
             },
             "memory_id",
             "version_id",
@@ -240,14 +203,14 @@ TOOLS = (
         "list_memories",
         "List",
         "List memories page by page: the newest, or the most important, of a kind.",
-        _object(
+        record(
             {
-                **_untold(_NARROW),
-                "since": _text("2026-01-31, 12h, 7d, 4w"),
-                "until": _text(),
-                "sort": _choice("created", "updated", "importance", default="created"),
-                "limit": _number(1, 100, 20),
-                "cursor": _text("next_cursor."),
+                **untold(_NARROW),
+                "since": text("2026-01-31, 12h, 7d, 4w"),
+                "until": text(),
+                "sort": choice("created", "updated", "importance", default="created"),
+                "limit": number(1, 100, 20),
+                "cursor": text("next_cursor."),
             }
         ),
         reads=True,
@@ -256,19 +219,19 @@ TOOLS = (
         "get_related_memories",
         "Related",
         "What a memory links to and what links to it, then what is alike, each with the reason.",
-        _object({"memory_id": NAME, "limit": _number(1, 100, 10)}, "memory_id"),
+        record({"memory_id": NAME, "limit": number(1, 100, 10)}, "memory_id"),
         reads=True,
     ),
     Tool(
         "find_duplicates",
         "Find copies",
         "Groups of memories that say nearly the same; from 0.5 on the same in other words.",
-        _object(
+        record(
             {
-                "similarity_threshold": _number(0.1, 1, 0.85),
-                "auto_merge": _flag("Make each group one memory.", default=False),
-                "limit": _number(1, 100, 10),
-                "keep_highest_importance": _flag("Else the newest.", default=True),
+                "similarity_threshold": number(0.1, 1, 0.85),
+                "auto_merge": flag("Make each group one memory.", default=False),
+                "limit": number(1, 100, 10),
+                "keep_highest_importance": flag("Else the newest.", default=True),
             }
         ),
         destroys=True,
@@ -277,7 +240,7 @@ TOOLS = (
         "consolidate_memories",
         "Make one of several",
         "Fold several memories into one, which gets all that the others say; they are removed.",
-        _object({"memory_ids": _list(TEXTS, least=2), "keep_id": _text()}, "memory_ids"),
+        record({"memory_ids": several(TEXTS, least=2), "keep_id": text()}, "memory_ids"),
         destroys=True,
     ),
     Tool(
@@ -285,26 +248,26 @@ TOOLS = (
         "Move",
         "Change who sees a memory: workspace (this project), global (all of the user's projects), group:NAME. Share "
         "beyond the project only when the user wants that.",
-        _object({"memory_id": NAME, "to": _text(least=1)}, "memory_id", "to"),
+        record({"memory_id": NAME, "to": text(least=1)}, "memory_id", "to"),
         repeats=True,
     ),
     Tool(
         "memory_status",
         "Status",
         "Which workspace, mode and stores this is, who sees them, what is wrong with which file.",
-        _object({}),
+        record({}),
         reads=True,
     ),
     Tool(
         "recall_relevant_context",
         "What is known",
         "At the start of a task: the important memories that bear on it.",
-        _object(
+        record(
             {
-                "current_task": _text(least=1),
-                "query": _text(),
-                "limit": _number(1, 20, 5),
-                "min_importance": _number(1, 10, 6),
+                "current_task": text(least=1),
+                "query": text(),
+                "limit": number(1, 20, 5),
+                "min_importance": number(1, 10, 6),
             },
             "current_task",
         ),
@@ -314,14 +277,14 @@ TOOLS = (
         "auto_session_start",
         "Begin a session",
         "Call once when a session begins: standing directives, recent decisions, patterns, and what bears on the task.",
-        _object(
+        record(
             {
-                "workspace_path": _text(),
-                "task_hint": _text(),
-                "include_recent_decisions": _flag(default=True),
-                "include_directives": _flag(default=True),
-                "include_patterns": _flag(default=True),
-                "max_context_tokens": _number(100, 20_000, 2_000),
+                "workspace_path": text(),
+                "task_hint": text(),
+                "include_recent_decisions": flag(default=True),
+                "include_directives": flag(default=True),
+                "include_patterns": flag(default=True),
+                "max_context_tokens": number(100, 20_000, 2_000),
             }
         ),
         reads=True,
@@ -331,21 +294,21 @@ TOOLS = (
         "What others changed",
         "What other sessions and people saved, changed, moved or removed since this session last heard, or since an "
         "answer's cursor or a time (12h, 7d, 2026-01-31). Use it in long work, before you rely on what you read.",
-        _object({"since": _text()}),
+        record({"since": text()}),
         reads=True,
     ),
     Tool(
         "quick_store_decision",
         "Save a decision",
         "Save a decision with its reasons and what was decided against.",
-        _object(
+        record(
             {
-                "decision": _text(least=1),
-                "reasoning": _text(),
-                "alternatives_considered": _list(TEXTS),
-                "tags": _list(TEXTS, default=[]),
-                "importance": _number(1, 10, 7),
-                "scope": _text(),
+                "decision": text(least=1),
+                "reasoning": text(),
+                "alternatives_considered": several(TEXTS),
+                "tags": several(TEXTS, default=[]),
+                "importance": number(1, 10, 7),
+                "scope": text(),
             }
             | ALLOW_SECRET,
             "decision",
@@ -355,11 +318,11 @@ TOOLS = (
         "organize_session",
         "Keep a session",
         "Save a memory that lists the others of one piece of work.",
-        _object(
+        record(
             {
-                "session_name": _text(least=1),
-                "memory_ids": _list(TEXTS, least=1),
-                "summary": _text(),
+                "session_name": text(least=1),
+                "memory_ids": several(TEXTS, least=1),
+                "summary": text(),
             },
             "session_name",
             "memory_ids",
@@ -369,11 +332,11 @@ TOOLS = (
         "summarize_session",
         "End a session",
         "When work ends: sum up what was saved lately and keep it as a session.",
-        _object(
+        record(
             {
-                "session_name": _text(),
-                "auto_create_snapshot": _flag(default=True),
-                "lookback_minutes": _number(1, 43_200, 60),
+                "session_name": text(),
+                "auto_create_snapshot": flag(default=True),
+                "lookback_minutes": number(1, 43_200, 60),
             }
         ),
     ),
@@ -381,17 +344,17 @@ TOOLS = (
         "get_time_window_context",
         "What was learned when",
         "What was learned in a window of time, oldest first; default: the last hour.",
-        _object(
+        record(
             {
-                "hours": _number(0.1, 72),
-                "minutes": _number(1, 4_320),
-                "start_timestamp": _number(0, description="Milliseconds."),
-                "end_timestamp": _number(0),
-                "format": _choice("json", "markdown", "text", default="markdown"),
-                "include_metadata": _flag(default=True),
-                "group_by": _choice("type", "importance", "chronological", "tags", default="chronological"),
+                "hours": number(0.1, 72),
+                "minutes": number(1, 4_320),
+                "start_timestamp": number(0, description="Milliseconds."),
+                "end_timestamp": number(0),
+                "format": choice("json", "markdown", "text", default="markdown"),
+                "include_metadata": flag(default=True),
+                "group_by": choice("type", "importance", "chronological", "tags", default="chronological"),
                 "min_importance": IMPORTANCE,
-                "context_types": _list(TEXTS),
+                "context_types": several(TEXTS),
             }
         ),
         reads=True,
@@ -400,17 +363,17 @@ TOOLS = (
         "convert_to_global",
         "Share",
         "Move a memory to the global store, which all projects in hybrid or global mode see.",
-        _object({"memory_id": NAME}, "memory_id"),
+        record({"memory_id": NAME}, "memory_id"),
         repeats=True,
     ),
     Tool(
         "convert_to_workspace",
         "Take back",
         "Move a memory into this workspace, or another one.",
-        _object(
+        record(
             {
                 "memory_id": NAME,
-                "workspace_id": _text("Path or name of a known one; default: this one."),
+                "workspace_id": text("Path or name of a known one; default: this one."),
             },
             "memory_id",
         ),
@@ -418,16 +381,6 @@ TOOLS = (
     ),
 )
 """In the order in which they are listed."""
-
-
-def told(schema: Schema) -> Schema:
-    """Return *schema* as it is listed: without the least and most lengths, which a refusal says, and empty defaults."""
-    return {
-        key: told(value) if isinstance(value, dict) else value
-        for key, value in schema.items()
-        if key not in ("minLength", "maxLength", "minItems") and not (key == "default" and value in (False, []))
-    }
-
 
 INSTRUCTIONS = """\
 memfs is the long-term memory of this project: markdown files that you and the user both read and edit.

@@ -34,10 +34,10 @@ from memfs.errors import Refused
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.desk import guarded
+from memfs.faces.mcp.parameters import told
 from memfs.faces.mcp.schemas import INSTRUCTIONS
 from memfs.faces.mcp.schemas import TOOLS
 from memfs.faces.mcp.schemas import Tool
-from memfs.faces.mcp.schemas import told
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext

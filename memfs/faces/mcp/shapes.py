@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 from typing import Any
 
+from memfs.errors import MAX_SHOWN
+from memfs.errors import NotFound
 from memfs.faces import render
 from memfs.memory import parse
 from memfs.pack import CHARACTERS_PER_TOKEN
@@ -51,6 +55,26 @@ SENTENCE_CHARACTERS = 2_000
 ENVELOPE = 200
 """Characters that an answer takes beside its memories."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class Missing(NotFound):
+    """No memory has that name, in recall's words."""
+
+    def __init__(self, error: NotFound, sentence: str) -> None:
+        super().__init__(error.reference, error.near)
+        meant = f". Did you mean {' or '.join(error.near)}?" if error.near else ""
+        self.args = (f"{sentence.format(cut(error.reference, MAX_SHOWN))}{meant}",)
+
+
+@contextmanager
+def missing(sentence: str) -> Iterator[None]:
+    """Tell that a memory is not there by *sentence*, which recall's users know."""
+    try:
+        yield
+    except NotFound as error:
+        if type(error) is not NotFound:  # it is there, and something of it is not
+            raise
+        raise Missing(error, sentence) from error
 
 
 def milliseconds(when: datetime) -> int:

@@ -1,25 +1,20 @@
-"""What each tool does: arguments in, one or two verbs of the workspace, an answer in recall's words out."""
+"""What the tools do that save, change and bring back: arguments in, a verb or two, an answer in recall's words out."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from collections.abc import Sequence
-from contextlib import contextmanager
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from memfs import query
-from memfs.answers import Neighbour
 from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
-from memfs.faces import render_health
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
@@ -27,7 +22,6 @@ from memfs.memory import DEFAULT_IMPORTANCE
 from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
-from memfs.query import Filters
 from memfs.workspace import Draft
 
 if TYPE_CHECKING:
@@ -40,34 +34,6 @@ if TYPE_CHECKING:
 BROUGHT = ("content", "context_type", "importance", "tags", "summary", "category", "title", "scope", "path", "digest",
            "trusted")  # fmt: skip
 """What is told of a memory that was brought back."""
-CURSOR_DIGITS = 7
-FLAWS = 20
-"""Of each store that a status lists; `memfs doctor` has all."""
-
-
-MANY_COPIES = 20
-"""Of one memory that are named."""
-
-
-class Missing(NotFound):
-    """No memory has that name, in recall's words."""
-
-    def __init__(self, error: NotFound, sentence: str) -> None:
-        super().__init__(error.reference, error.near)
-        meant = f". Did you mean {' or '.join(error.near)}?" if error.near else ""
-        self.args = (f"{sentence.format(cut(error.reference, MAX_SHOWN))}{meant}",)
-
-
-@contextmanager
-def missing(sentence: str) -> Iterator[None]:
-    """Tell that a memory is not there by *sentence*, which recall's users know."""
-    try:
-        yield
-    except NotFound as error:
-        if type(error) is not NotFound:  # it is there, and something of it is not
-            raise
-        raise Missing(error, sentence) from error
-
 
 # ---- saving
 
@@ -79,7 +45,7 @@ def store_memory(client: Client, args: Json) -> Json:
     values = _values(args)
     if values["importance"] == str(DEFAULT_IMPORTANCE):  # nobody's wish: it is filled in
         del values["importance"]
-    with missing("Memory {} not found"):
+    with shapes.missing("Memory {} not found"):
         done = client.here.save(
             args["content"], values, scope=_wish(args), merge_into=into, allow_secret=args["allow_secret"]
         )
@@ -179,7 +145,7 @@ def update_memory(client: Client, args: Json) -> Json:
     changes |= {"importance": str(math.floor(args["importance"]))} if "importance" in args else {}
     if not (changes or "content" in args or "is_global" in args):
         raise Invalid("Nothing was asked to be changed; pass content, tags, importance or another argument beside.")
-    with missing("Memory {} not found"):
+    with shapes.missing("Memory {} not found"):
         before = entry = here.get(args["memory_id"])
         target = _asked_scope(args, entry)
         if target:
@@ -234,14 +200,14 @@ def _refuse_to_vouch(entry: Entry, target: str) -> None:
 
 def consolidate_memories(client: Client, args: Json) -> Json:
     """Make one memory of several."""
-    with missing("Memory {} not found"):
+    with shapes.missing("Memory {} not found"):
         done = client.here.consolidate(args["memory_ids"], keep=args.get("keep_id", ""))
     return {"success": True, **shapes.done(done)}
 
 
 def delete_memory(client: Client, args: Json) -> Json:
     """Remove a memory."""
-    with missing("Memory {} not found"):
+    with shapes.missing("Memory {} not found"):
         entry = client.here.get(args["memory_id"])
         expect = args.get("digest") or client.expected(entry)
         done = client.here.forget(str(entry.path), expect=expect)
@@ -265,7 +231,7 @@ def convert_to_workspace(client: Client, args: Json) -> Json:
 
 def _moved(client: Client, args: Json, to: str, workspace: str | None = None) -> Json:
     here = client.here
-    with missing("Memory not found: {}"):
+    with shapes.missing("Memory not found: {}"):
         if workspace is None:
             here.view.store(to)
         _refuse_to_vouch(here.get(args["memory_id"]), to)
@@ -280,7 +246,7 @@ def _moved(client: Client, args: Json, to: str, workspace: str | None = None) ->
 
 def get_memory_history(client: Client, args: Json) -> Json:
     """Tell what a memory was, and who changed it."""
-    with missing("Memory {} not found"):
+    with shapes.missing("Memory {} not found"):
         told = client.here.history(args["memory_id"], int(args["limit"]))
     versions = [shapes.version(told.memory_id, version) for version in told.versions]
     shown, left_out = shapes.bounded(versions, TOKENS)
@@ -305,7 +271,7 @@ def rollback_memory(client: Client, args: Json) -> Json:
     expect = ""
     with suppress(NotFound):  # of a forgotten one nothing has to be there
         expect = client.expected(client.here.get(args["memory_id"]))
-    with missing("Failed to rollback memory: Memory not found: {}"):
+    with shapes.missing("Failed to rollback memory: Memory not found: {}"):
         done = client.here.restore(args["memory_id"], args["version_id"], expect=expect)
     whole = shapes.memory(done.entry, body=True)
     shown = shapes.shortened({"id": whole["memory_id"], **shapes.only(whole, BROUGHT)}, TOKENS * CHARACTERS_PER_TOKEN)
@@ -320,163 +286,8 @@ def rollback_memory(client: Client, args: Json) -> Json:
     return shapes.noted(answer, done.notes)
 
 
-# ---- finding
-
-
-def find_duplicates(client: Client, args: Json) -> Json:
-    """Find groups of copies; with `auto_merge` make one memory of each."""
-    found = client.here.duplicates(
-        args["similarity_threshold"],
-        limit=int(args["limit"]),
-        merge=args["auto_merge"],
-        newest=not args["keep_highest_importance"],
-    )
-    groups = [
-        {
-            "keep": shapes.near(Neighbour(group.entry, 1.0)),
-            "duplicates": [shapes.near(each) for each in group.others[:MANY_COPIES]],
-            "merged": group.merged,
-        }
-        | ({"more": len(group.others) - MANY_COPIES} if len(group.others) > MANY_COPIES else {})
-        for group in found.groups
-    ]
-    shown, left_out = shapes.bounded(groups, TOKENS)
-    answer = {"groups": shown, "count": len(shown), "total": found.total}
-    notes = [*found.notes, *([f"{left_out} more groups did not fit; ask with a smaller limit."] if left_out else [])]
-    return shapes.noted(answer, notes)
-
-
-def get_related_memories(client: Client, args: Json) -> Json:
-    """Show what is near a memory."""
-    with missing("Memory {} not found"):
-        related = client.here.related(args["memory_id"], limit=int(args["limit"]))
-    near, _ = shapes.bounded([shapes.near(each) for each in related.neighbours], TOKENS)
-    answer = {"memory_id": related.entry.memory.id, "related": near, "count": len(near)}
-    return shapes.noted(answer, related.notes)
-
-
-def search_memories(client: Client, args: Json) -> Json:
-    """Search, in the output mode and budget that are asked for."""
-    return _found(client, client.here, args, _filters(args))
-
-
-def search_all_projects(client: Client, args: Json) -> Json:
-    """Search the memories of every project, or of some that are named."""
-    everywhere = client.everywhere
-    filters = _filters(args)
-    among = everywhere.scopes_of(args.get("projects", ()))
-    return _found(client, everywhere, args, filters._replace(scopes=(*filters.scopes, *among)))
-
-
-def _found(client: Client, workspace: Workspace, args: Json, filters: Filters) -> Json:
-    mode = args["output_mode"]
-    regex = f"(?i){args['regex']}" if args.get("regex") else ""
-    also, limit = args.get("also", ()), int(args["limit"])
-    results = workspace.search(args["query"], also=also, filters=filters, limit=limit, regex=regex)
-    found, left_out = shapes.bounded([shapes.hit(each, mode) for each in results.hits], int(args["max_tokens"]))
-    if mode == "full":
-        for each, shown in zip(results.hits, found, strict=False):
-            client.saw(each.entry, whole="truncated" not in shown)
-    answer: Json = {"query": results.query, "count": len(found), "output_mode": mode, "results": found}
-    notes = list(results.notes)
-    notes += [f"{left_out} more hits did not fit into max_tokens."] if left_out else []
-    if found and mode != "full":
-        beside = " (and its project, where it has one)" if any("project" in each for each in found) else ""
-        answer["hint"] = f"get_memory with a memory_id{beside} has the whole text."
-    if not found:
-        answer["hint"] = "Nothing matches; try other words for the same thing."
-    return shapes.noted(answer, notes)
-
-
-def get_memory(client: Client, args: Json) -> Json:
-    """Read one memory."""
-    workspace, scope = _holding(client, args["project"]) if args.get("project") else (client.here, "")
-    with missing("Memory {} not found"):
-        entry = workspace.get(args["memory_id"], scope=scope)
-    characters = int(args["max_tokens"]) * CHARACTERS_PER_TOKEN
-    shown = shapes.shortened({**shapes.memory(entry, body=True), "trusted": entry.trusted}, characters)
-    client.saw(entry, whole="truncated" not in shown)
-    return shown
-
-
-def _holding(client: Client, project: str) -> tuple[Workspace, str]:
-    """Return the view in which *project* is seen, and its scope there.
-
-    Raises:
-        Invalid: There is no such project.
-        OutOfScope: This project sees nothing of it, and questions across projects are switched off.
-    """
-    if not client.here.config.cross_project:
-        with suppress(Invalid):
-            return client.here, client.here.scopes_of([project])[0]
-    return client.everywhere, client.everywhere.scopes_of([project])[0]
-
-
-def list_memories(client: Client, args: Json) -> Json:
-    """List a page."""
-    cursor = args.get("cursor", "0") or "0"
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= CURSOR_DIGITS):
-        raise Invalid(f"{cut(cursor, 40)!r} is no cursor; pass next_cursor of the page before, or none.")
-    filters = _filters(args)._replace(created=(_when(args.get("since"), 0), _when(args.get("until"), 1)))
-    listing = client.here.list(filters=filters, sort=args["sort"], limit=int(args["limit"]), offset=int(cursor))
-    page = [shapes.only(shapes.memory(entry), (*shapes.LISTED, "path")) for entry in listing.entries]
-    page, left_out = shapes.bounded(page, TOKENS)
-    following = int(cursor) + len(page) if left_out else listing.next_offset
-    answer: Json = {"memories": page, "count": len(page), "total": listing.total}
-    answer |= {"next_cursor": str(following)} if following is not None else {}
-    return shapes.noted(answer, listing.notes)
-
-
-def _filters(args: Json) -> Filters:
-    least = args.get("min_importance")
-    return Filters(
-        tags=tuple(args.get("tags", ())),
-        types=tuple(args.get("context_types", ())),
-        categories=(args["category"],) if args.get("category") else (),
-        scopes=(args["scope"],) if args.get("scope") else (),
-        channels=tuple(args.get("channels", ())),
-        importance=(math.ceil(least) if least else None, None),
-    )
-
-
-def _when(text: str | None, side: int) -> int | None:
-    if not text:
-        return None
-    try:
-        return query.bounds("created", f"{'<=' if side else '>='}{query.ago(text, datetime.now(UTC))}")[side]
-    except ValueError as error:
-        raise Invalid(f"{cut(text, 40)!r} is no time; try 2026-01-31, 2026-01, 12h, 7d or 4w.") from error
-
-
-def memory_status(client: Client, args: Json) -> Json:  # noqa: ARG001  (it takes none)
-    """Tell how things stand, what is shared with whom, and whether changes are watched."""
-    here = client.here
-    status = render_health.status_json(here.status())
-    for store in status["stores"]:
-        listed = store["problems"]
-        if len(listed) > FLAWS:
-            store.update(problems=listed[:FLAWS], more_problems=len(listed) - FLAWS)
-    # a subscription looks into every project, and most have nothing in its channels
-    status["guests"] = [guest for guest in status["guests"] if guest["count"] or guest["channels"] is None]
-    watching = client.desk.watching()
-    scopes = [store.scope for store in here.view.own]
-    return {
-        **status,
-        "groups": [scope.removeprefix("group:") for scope in scopes if scope.startswith("group:")],
-        "subscriptions": list(here.config.subscriptions(here.view.workspace)),
-        "cross_project": here.config.cross_project,
-        "notes": [*status["notes"], *watching],
-        "live": not watching,
-    }
-
-
-HANDLERS = {
-    handler.__name__: handler
-    for handler in (
-        store_memory, store_batch_memories, update_memory, delete_memory, search_memories, search_all_projects,
-        get_memory, list_memories, move_memory, memory_status, quick_store_decision, convert_to_global,
-        convert_to_workspace, get_memory_history, rollback_memory, find_duplicates, consolidate_memories,
-        get_related_memories,
-    )
-}  # fmt: skip
-"""Tool to what it does; those of `contexts` are beside."""
+HANDLERS = (
+    store_memory, store_batch_memories, quick_store_decision, update_memory, consolidate_memories, delete_memory,
+    move_memory, convert_to_global, convert_to_workspace, get_memory_history, rollback_memory,
+)  # fmt: skip
+"""What does each tool of this module, by whose name it goes."""
