@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from memfs import committing
 from memfs import locks
-from memfs.changes import GONE
+from memfs.checkout import Checkout
 from memfs.committing import Standing
 from memfs.config import Config
 from memfs.errors import Conflict
@@ -39,8 +36,6 @@ from memfs.shelves import apart
 from memfs.shelves import place_of
 from memfs.shelves import store_at
 from memfs.shelves import stores
-from memfs.store import ABSENT
-from memfs.store import Store
 from memfs.uniting import Load
 from memfs.uniting import Tree
 from memfs.uniting import United
@@ -49,8 +44,6 @@ from memfs.worktree import ending
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, how much of it is done, of how much; 0 when that is not known)"""
-Step = tuple[int, Callable[[], object]]
-"""(0 for a new file, 1 for another text, 2 for a removal, what does it)"""
 
 ROUNDS = 3
 """How often a push that somebody was faster than is tried."""
@@ -146,7 +139,6 @@ class _Sync:
         self.held: set[str] = set()
         self.waiting: list[str] = []
         self.apart: set[str] = set()
-        self._opened: dict[str, Store] = {}
         self.load: Load = self.repository.blobs
         self.known = {place[0] for path in self._tree(self.repository.head()) if (place := self._place(path))}
 
@@ -374,85 +366,18 @@ class _Sync:
         """Have the files, then HEAD, which is *ours*, be the commit *new*, in which that and *theirs* are one."""
         before, after = self._tree(ours), self._tree(new)
         left_out = self.repository.left_out(before.keys() | after.keys()) | self.apart
-        steps = self._steps(before, after, united, left_out)
+        checkout = Checkout(self.config, self.shelf, self.repository, self.load, self._shut, self.held)
+        steps = checkout.steps(before, after, united.clashes, left_out)
+        self.brought += [step.memory for step in steps if step.memory]
         self.repository.point(MERGING_REF, theirs)
-        # what is new comes first: a memory on its way is never nowhere
-        for number, (_, write) in enumerate(sorted(steps, key=itemgetter(0)), 1):
-            write()
+        for number, step in enumerate(steps, 1):
+            step.write()
             self.progress("writing memories", number, len(steps))
         differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
         changes: dict[str, Blob | Staged | None] = {path: after.get(path) for path in differing}
         changes |= {path: Staged(*after[path], 0, skipped=True) for path in differing & left_out & after.keys()}
         self.repository.advance(new, ours, changes)
         self.repository.point(MERGING_REF, "")
-
-    def _steps(self, before: Tree, after: Tree, united: United, left_out: set[str]) -> list[Step]:
-        """Return what has the files be those of *after*, and both texts stand where they clash; writes nothing itself.
-
-        Args:
-            before: What is committed here.
-            after: What is to be.
-            united: How that came about.
-            left_out: Paths that are no files here, on purpose.
-
-        Raises:
-            Conflict: A file is neither as in *before* nor as it is to be.
-            Refused: Its store is not synced.
-        """
-        self._opened.clear()
-        paths = [path for path in before.keys() | after.keys() if before.get(path) != after.get(path)]
-        paths = sorted({*paths, *united.clashes} - left_out)
-        wanted = [blob.oid for path in paths for blob in (before.get(path), after.get(path)) if blob and blob.is_file]
-        wanted = list(dict.fromkeys(wanted))
-        raws = dict(zip(wanted, self.load(wanted), strict=True))
-
-        def content(tree: Tree, path: str) -> bytes | None:
-            blob = tree.get(path)
-            return raws[blob.oid] if blob and blob.is_file else None
-
-        return [
-            step
-            for path in paths
-            if (step := self._step(path, content(before, path), united.clashes.get(path, content(after, path))))
-        ]
-
-    def _step(self, path: str, old: bytes | None, new: bytes | None) -> Step | None:
-        """Return what has the file *path*, which was *old*, be *new*; None when it is, or is nothing of ours."""
-        if (place := self._place(path)) is None:
-            return self._plain_step(path, old, new)
-        prefix, name = place
-        store = self._opened.get(prefix) or self._open(prefix, path)
-        there = store.read(name).raw if store.stamp(name) != GONE else None
-        known = there and self.repository.kept(path, there)
-        if known == new:
-            return None
-        if known != old or path in self.held:
-            raise Conflict(
-                f"{store.absolute(name)} is not committed, and the remote has another text for it; nothing was "
-                "changed. Settle it (`memfs status` says what keeps it back), then sync again."
-            )
-        self.brought.append(path)
-        expect = ABSENT if there is None else digest(there)
-        if new is None:
-            return 2, partial(store.remove, name, expect)
-        return int(there is not None), partial(store.write, name, new, expect)
-
-    def _open(self, prefix: str, path: str) -> Store:
-        """Return the store at *prefix*, for *path* and all that is to come there."""
-        if why := self._shut(prefix):
-            raise Refused(f"The remote has another {path}, and {prefix} is not synced: {why}. Nothing was changed.")
-        self._opened[prefix] = store_at(self.config, self.shelf, prefix)
-        return self._opened[prefix]
-
-    def _plain_step(self, path: str, old: bytes | None, new: bytes | None) -> Step | None:
-        """Return what has the file *path*, no memory, be *new* where it is *old*; memfs puts no other files here."""
-        file = self.shelf.top / path
-        here = Path(os.path.realpath(self.shelf.top), path)
-        if path == "config.toml" or Path(os.path.realpath(file)) != here or not file.is_file():
-            return None
-        if file.read_bytes() != old:
-            return None
-        return (2, file.unlink) if new is None else (1, partial(_replace, file, new))
 
 
 def _without(tree: Tree, paths: set[str]) -> Tree:
@@ -461,9 +386,3 @@ def _without(tree: Tree, paths: set[str]) -> Tree:
 
 def _is_file(content: bytes | Blob | None) -> bool:
     return isinstance(content, bytes) or (content is not None and content.is_file)
-
-
-def _replace(file: Path, raw: bytes) -> None:
-    mode = stat.S_IMODE(file.stat().st_mode)
-    locks.put(file, raw)
-    file.chmod(mode)

@@ -44,7 +44,7 @@ LAYERS = (
     ("memfs.committing", "memfs.commits", "memfs.uniting", "memfs.network"),
     ("memfs.scope", "memfs.undo", "memfs.clients", "memfs.index", "memfs.semantic"),
     ("memfs.answers", "memfs.extras", "memfs.shelves"),
-    ("memfs.history", "memfs.former", "memfs.archive"),
+    ("memfs.history", "memfs.former", "memfs.archive", "memfs.checkout"),
     ("memfs.comparing",),
     ("memfs.workspace",),
     (
