@@ -89,7 +89,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("memfs.workspace.edits", "memfs.workspace.finding", "memfs.workspace.health", "memfs.workspace.neighbours"),
         ("memfs.workspace.takeback", "memfs.workspace.saving"),
         ("memfs.workspace.moving", "memfs.workspace.folding"),
-        ("memfs.workspace.tidying",),
+        ("memfs.workspace.tidying", "memfs.workspace.reverting"),
         ("memfs.workspace",),
     ),
     "memfs.watch": (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -10,25 +9,18 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-from typing import TypeVar
 
 from memfs import config as configuration
-from memfs import memory as memories
 from memfs import projects
 from memfs import query as queries
 from memfs import scope as scopes
-from memfs import trust
 from memfs.answers import Done
 from memfs.answers import Entry
 from memfs.answers import Event
 from memfs.answers import Listing
 from memfs.answers import Results
 from memfs.answers import Status
-from memfs.errors import Changed
 from memfs.errors import Invalid
-from memfs.errors import OutOfScope
-from memfs.errors import Refused
 from memfs.index import Index
 from memfs.query import NO_FILTERS
 from memfs.query import Filters
@@ -44,21 +36,17 @@ from memfs.workspace.health import Health
 from memfs.workspace.moving import Moving
 from memfs.workspace.names import Names
 from memfs.workspace.neighbours import Neighbours
+from memfs.workspace.reverting import Reverting
 from memfs.workspace.saving import Draft as Draft
 from memfs.workspace.saving import Saving
 from memfs.workspace.takeback import TakeBack
 from memfs.workspace.tidying import Tidying
 
-if TYPE_CHECKING:
-    from memfs.history import History
-
-Answer = TypeVar("Answer")
-
 MAX_LIMIT, MAX_OFFSET = 1_000, 1_000_000
 """Of a page; Tantivy gathers offset + limit places."""
 
 
-class Workspace(Tidying):
+class Workspace(Reverting, Tidying):
     """A folder's view of memories, and the verbs on them. Open it with `Workspace.open`; safe to share by threads.
 
     Attributes:
@@ -85,7 +73,7 @@ class Workspace(Tidying):
         self._folding = Folding(view, config, self._freshness, self._edits)
         self._neighbours = Neighbours(view, config, self._freshness, self._names)
         self._moving = Moving(view, config, self._freshness, self._names, self._edits)
-        self._takeback = TakeBack(view, self.journal, self._names, self._edits)
+        self._takeback = TakeBack(view, self.journal, self._freshness, self._names, self._edits)
         self._finding = Finding(view, config, self._freshness, self._names, at)
         self._health = Health(view, config, self._freshness, self._names)
         self._lock = threading.RLock()
@@ -166,15 +154,7 @@ class Workspace(Tidying):
             OutOfScope: It is no project's folder, but holds memfs's own home.
             StorageFailed: It cannot be made.
         """
-        folder = project or self.view.workspace
-        store = scopes.workspace_store(folder)
-        if os.path.realpath(store.root) in scopes.homes(self.config):
-            raise OutOfScope(f"{store.root} is memfs's own home, not a project's memory; stand in a project's folder.")
-        if store.root.is_dir():
-            return store, False
-        with store.lock():
-            trust.set_trusted(self.config.state, folder, trusted=True)
-        return store, True
+        return self._saving.begin(project)
 
     def edited(self, before: Entry) -> Done:
         """Take note of what somebody did to the file of *before* since it was read, so that it can be taken back.
@@ -183,13 +163,10 @@ class Workspace(Tidying):
             NotFound: The file is gone.
         """
         with self._lock:
-            after = self._names.entry(before.store, before.memory.path)
+            after = self._edits.edited(before)
             notes = [f"line {problem.line}: {problem.reason}" for problem in after.memory.problems]
             if after.file.digest == before.file.digest:
                 return Done("update", after, ("The file was left as it was.", *notes))
-            self._edits.noted("update", before, after)
-            if before.trusted:
-                after = self._edits.vouch(after.store, after.memory.path, after.file.digest)
             return Done("update", after, (*notes, *self._freshness.path(after.store, after.memory.path)))
 
     def save(
@@ -220,7 +197,7 @@ class Workspace(Tidying):
         if not merge_into:
             return self.save_all([draft], allow_secret=allow_secret)[0]
         with self._lock:
-            entry = self._named(merge_into, self.view.stores)
+            entry = self._names.named(merge_into, self.view.stores)
             return self._folding.into(entry, draft, allow_secret=allow_secret)
 
     def save_all(self, drafts: Sequence[Draft], *, allow_secret: bool = False) -> Sequence[Done]:
@@ -228,17 +205,6 @@ class Workspace(Tidying):
         with self._lock:
             saved = self._saving.save(drafts, allow_secret=allow_secret)
             return [done._replace(similar=self._neighbours.similar(done.entry)) for done in saved]
-
-    def _expected(self, reference: str, expect: str) -> Entry:
-        """Return the memory that *reference* names.
-
-        Raises:
-            Changed: Its digest is not *expect*, if that is given.
-        """
-        entry = self._named(reference, self.view.stores)
-        if expect and expect != entry.file.digest:
-            raise Changed(entry.path, expect, entry.file.digest)
-        return entry
 
     # ---- finding
 
@@ -256,12 +222,7 @@ class Workspace(Tidying):
         """
         with self._lock:
             stores = (self.view.store(scope),) if scope else self.view.stores
-            return self._names.at_once(reference, stores) or self._named(reference, stores)
-
-    def _named(self, reference: str, stores: Sequence[Store]) -> Entry:
-        """Return the memory that *reference* names in *stores*, all of which are looked through; raises like `get`."""
-        self._freshness.all(stores)
-        return self._names.resolve(reference, stores)[0]
+            return self._names.at_once(reference, stores) or self._names.named(reference, stores)
 
     def search(  # noqa: PLR0913  (each is a way to ask)
         self,
@@ -376,7 +337,7 @@ class Workspace(Tidying):
         if body is not None and not body.strip():
             raise Invalid("The new text is empty; `memfs forget` removes a memory.")
         with self._lock:
-            entry = self._expected(reference, expect)
+            entry = self._names.named(reference, self.view.stores, expect)
             new = self._edits.rewritten(entry, changes, body, allow_secret=allow_secret)
             notes = () if new is not entry else ("Nothing changed: it says that already.",)
             return Done("update", new, (*notes, *self._freshness.path(new.store, new.memory.path)))
@@ -406,84 +367,9 @@ class Workspace(Tidying):
             NotFound, Ambiguous, Twins, Refused, StorageFailed: As they say.
         """
         with self._lock:
-            entry = self._expected(reference, expect)
-            if len(entry.file.raw) > memories.MAX_BYTES:
-                raise Refused(f"{entry.path} is too large for an undo copy; remove the file yourself if it should go.")
-            self._edits.removed("forget", entry)
+            entry = self._names.named(reference, self.view.stores, expect)
+            self._edits.forgotten(entry)
             return Done("forget", entry, self._freshness.path(entry.store, entry.memory.path))
-
-    # ---- taking back
-
-    def history(self, reference: str, limit: int = 50) -> History:
-        """Return the versions of a memory, present or forgotten, newest first: from the undo journal and from git.
-
-        Args:
-            reference: As for `get`; for a forgotten memory also its former title or path. One's own stores alone.
-            limit: At most so many, 1 to 1,000.
-
-        Raises:
-            NotFound, Ambiguous, Twins: Neither the stores nor the journal nor git know it; or they know several.
-            Invalid: *limit* is out of range.
-        """
-        from memfs import history
-
-        if not 1 <= limit <= history.MOST:
-            raise Invalid(f"A history has 1 to {history.MOST:,} versions; {limit} were asked for.")
-        with self._lock:
-            self._freshness.all(self.view.stores)
-            known = self._takeback.known(reference)
-        return history.joined(known, limit)  # git may take its time: nobody else has to wait for it
-
-    def restore(self, reference: str, version: str = "", *, expect: str = "") -> Done:
-        """Bring back what a memory was, or a forgotten one, as a new version; the present one is kept.
-
-        Args:
-            reference: As for `history`.
-            version: The name of one of its versions, or a beginning of it; empty for the newest other one.
-            expect: The digest that the caller has read; empty to replace whatever is there now.
-
-        Raises:
-            NoVersion: There is no such version.
-            Refused: Nobody vouches for its text, and in the memory's store it would pass for the user's own.
-            Changed, NotFound, Ambiguous, Twins, OutOfScope, Unwritable, StorageFailed: As they say.
-        """
-        from memfs.history import MOST
-
-        told = self.history(reference, MOST)
-        if expect and told.present and expect != told.present.file.digest:
-            raise Changed(told.present.path, expect, told.present.file.digest)
-        with self._lock:
-            entry = self._takeback.restore(told, version)
-            notes = ["Nothing changed: it says that already."] if entry is told.present else []
-            if told.present and not version:
-                notes = [f"It says what version {told.before().short} said; `memfs history` lists them all."]
-            return Done("restore", entry, (*notes, *self._freshness.path(entry.store, entry.memory.path)))
-
-    def undo(self) -> Done:
-        """Take back the last thing that memfs did in this view; once more takes back the one before.
-
-        Raises:
-            NotFound: The journal has nothing more.
-            Changed: The file was edited since, so that taking back would lose the edit.
-        """
-        with self._lock:
-            self._freshness.all(self.view.stores)
-            entry, last = self._takeback.undo()
-            notes = self._freshness.all(self.view.stores)
-            verb = last.verb.replace("put_back", "restore")
-            return Done("undo", entry, (f"Took back: {verb} of {trust.inert_line(last.title).rstrip('.')}.", *notes))
-
-    def settle(self, store: Store, path: str, before: bytes | None, raw: bytes | None) -> Entry | None:
-        """Make *raw* (None: no file) of a memory in conflict whose bytes are *before*; return it as it is then.
-
-        Raises:
-            Changed: It is no longer what it was.
-            StorageFailed: It could not be written.
-        """
-        with self._lock:
-            entry = self._edits.settled(store, path, before, raw)
-            self._freshness.path(store, path)
-            return entry
 
     # ---- keeping up
 

@@ -119,9 +119,13 @@ class Edits:
         except MemfsError:
             return False
 
-    def noted(self, verb: Verb, entry: Entry, new: Entry) -> None:
-        """Write down that *entry* became *new* by somebody else's hand."""
-        self.journal.keep(entry.store, self._record(verb, entry, new), entry.file.raw)
+    def edited(self, before: Entry) -> Entry:
+        """Return *before* as somebody left its file, vouched for as it was; what they changed can be taken back."""
+        after = self._read(before.store, before.memory.path)
+        if after.file.digest == before.file.digest:
+            return after
+        self.journal.keep(before.store, self._record("update", before, after), before.file.raw)
+        return self.vouch(after.store, after.memory.path, after.file.digest) if before.trusted else after
 
     def made(self, verb: Verb, entry: Entry) -> None:
         """Write down that *entry* was made, for `undo`; the memory is safe even if this fails."""
@@ -176,6 +180,16 @@ class Edits:
         """Remove *entry*'s file. Raises like `Store.remove`."""
         with self.announced(verb, entry, None):
             entry.store.remove(entry.memory.path, entry.file.digest)
+
+    def forgotten(self, entry: Entry) -> None:
+        """Remove *entry*'s file, of which the journal has a copy. Raises like `removed`.
+
+        Raises:
+            Refused: It is too large for that copy.
+        """
+        if len(entry.file.raw) > memories.MAX_BYTES:
+            raise Refused(f"{entry.path} is too large for an undo copy; remove the file yourself if it should go.")
+        self.removed("forget", entry)
 
     def settled(self, store: Store, path: str, before: bytes | None, raw: bytes | None) -> Entry | None:
         """Make *raw* (None: no file) of what is *before* at *path*; return the memory as it is then.

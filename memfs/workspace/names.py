@@ -18,6 +18,7 @@ from memfs.answers import Entry
 from memfs.changes import GONE
 from memfs.config import Config
 from memfs.errors import Ambiguous
+from memfs.errors import Changed
 from memfs.errors import NotFound
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
@@ -39,6 +40,7 @@ class Names:
         self.view = view
         self.config = config
         self.index = freshness.index
+        self._fresh = freshness.all
         self._ask = freshness.ask
         self._places: dict[str, bytes] = {}
 
@@ -52,6 +54,19 @@ class Names:
         found = self.entries(self._ask(lambda: self.index.find(self.view.within(stores), "id", memory_id)))
         alone = len(found) == 1 and found[0].memory.id_written and found[0].memory.id == memory_id
         return found[0] if alone else None
+
+    def named(self, reference: str, stores: Sequence[Store], expect: str = "") -> Entry:
+        """Return the memory that *reference* names in *stores*, all of which are looked through.
+
+        Raises:
+            NotFound, Ambiguous, Twins: As `Workspace.get`.
+            Changed: Its digest is not *expect*, if that is given.
+        """
+        self._fresh(stores)
+        entry = self.resolve(reference, stores)[0]
+        if expect and expect != entry.file.digest:
+            raise Changed(entry.path, expect, entry.file.digest)
+        return entry
 
     def resolve(self, reference: str, stores: Sequence[Store]) -> Sequence[Entry]:
         """Return the memory that *reference* names, then its equal copies that a crash left in farther stores.

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from memfs import credentials
 from memfs import memory as memories
 from memfs import projects
+from memfs import scope as scopes
 from memfs import trust
 from memfs.answers import Done
 from memfs.answers import Entry
@@ -26,6 +27,7 @@ from memfs.errors import Exists
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
+from memfs.errors import OutOfScope
 from memfs.errors import StorageFailed
 from memfs.scope import View
 from memfs.store import ABSENT
@@ -70,6 +72,18 @@ class Saving:
         self._freshness = freshness
         self._names = names
         self._edits = edits
+
+    def begin(self, project: Path | None) -> tuple[Store, bool]:
+        """Make the store of *project* if there is none; see `Workspace.begin`."""
+        folder = project or self.view.workspace
+        store = scopes.workspace_store(folder)
+        if os.path.realpath(store.root) in scopes.homes(self.config):
+            raise OutOfScope(f"{store.root} is memfs's own home, not a project's memory; stand in a project's folder.")
+        if store.root.is_dir():
+            return store, False
+        with store.lock():
+            trust.set_trusted(self.config.state, folder, trusted=True)
+        return store, True
 
     def save(self, drafts: Sequence[Draft], *, allow_secret: bool) -> Sequence[Done]:
         """Save *drafts*, all of which are checked before the first is written; see `Workspace.save`."""

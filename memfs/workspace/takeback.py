@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from memfs import memory as memories
 from memfs import trust
+from memfs.answers import Done
 from memfs.answers import Entry
 from memfs.changes import GONE
 from memfs.errors import Ambiguous
@@ -28,6 +29,7 @@ from memfs.undo import Entry as Version
 from memfs.undo import Journal
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable
+from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -38,9 +40,10 @@ if TYPE_CHECKING:
 class TakeBack:
     """Undoes what the journal of a view's stores holds."""
 
-    def __init__(self, view: View, journal: Journal, names: Names, edits: Edits) -> None:
+    def __init__(self, view: View, journal: Journal, freshness: Freshness, names: Names, edits: Edits) -> None:
         self.view = view
         self.journal = journal
+        self._freshness = freshness
         self._names = names
         self._edits = edits
 
@@ -53,6 +56,7 @@ class TakeBack:
         """
         from memfs.history import Known
 
+        self._freshness.all(self.view.stores)
         gone: list[tuple[Store, str]] = []
         present: Entry | None
         try:
@@ -108,7 +112,17 @@ class TakeBack:
         is_elsewhere = memory.id_written and self._present(memory.id)
         return found, [] if is_elsewhere else [(store, memory.path)]
 
-    def restore(self, told: History, name: str) -> Entry:
+    def restore(self, told: History, name: str, expect: str) -> Done:
+        """Bring back the version *name* of a memory; see `Workspace.restore`."""
+        if expect and told.present and expect != told.present.file.digest:
+            raise Changed(told.present.path, expect, told.present.file.digest)
+        entry = self._restored(told, name)
+        notes = ["Nothing changed: it says that already."] if entry is told.present else []
+        if told.present and not name:
+            notes = [f"It says what version {told.before().short} said; `memfs history` lists them all."]
+        return Done("restore", entry, (*notes, *self._freshness.path(entry.store, entry.memory.path)))
+
+    def _restored(self, told: History, name: str) -> Entry:
         """Return the memory after bringing back its version *name* (empty: the newest that says something else).
 
         Raises:
@@ -164,7 +178,15 @@ class TakeBack:
                 "Set WORKSPACE_MODE=hybrid, or stand in that project."
             )
 
-    def undo(self) -> tuple[Entry, Version]:
+    def undo(self) -> Done:
+        """Take back the last change in the view's stores; see `Workspace.undo`."""
+        self._freshness.all(self.view.stores)
+        entry, last = self._undone()
+        notes = self._freshness.all(self.view.stores)
+        verb = last.verb.replace("put_back", "restore")
+        return Done("undo", entry, (f"Took back: {verb} of {trust.inert_line(last.title).rstrip('.')}.", *notes))
+
+    def _undone(self) -> tuple[Entry, Version]:
         """Return the memory after taking back the last change in the view's stores, and what that was.
 
         Raises:
