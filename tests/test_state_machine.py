@@ -6,20 +6,15 @@ import random
 import re
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.stateful import initialize
 from hypothesis.stateful import invariant
 from hypothesis.stateful import precondition
 from hypothesis.stateful import rule
-from hypothesis.stateful import run_state_machine_as_test
 
 from memfs.answers import Done
 from memfs.errors import Conflict
@@ -29,7 +24,8 @@ from memfs.errors import Twins
 from memfs.errors import Unwritable
 from memfs.memory import derived_id
 from memfs.memory import parse
-from tests.worlds import SOAK_SECONDS
+from tests.machines import run
+from tests.machines import soak
 from tests.worlds import files_below
 from tests.worlds import new_world
 
@@ -352,29 +348,12 @@ class Memories(RuleBasedStateMachine):
             assert self.other.get(memory.id).path == self.path(nearest)
 
 
-def run(examples: int, steps: int) -> None:
-    """Run the machine so often, so long."""
-    run_state_machine_as_test(
-        Memories,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
-        ),
-    )
-
-
 def test_whatever_happens_memfs_finds_what_the_files_say() -> None:
     """Saves, edits, renames, copies, moves, damage and undo in any order: files, list, get and search agree."""
-    run(examples=12, steps=25)
+    run(Memories, examples=12, steps=25)
 
 
 @pytest.mark.soak
 def test_whatever_happens_for_long_memfs_finds_what_the_files_say() -> None:
     """The same for as long as there is time, in longer stories."""
-    deadline = time.monotonic() + SOAK_SECONDS
-    again: Callable[[], bool] = lambda: time.monotonic() < deadline  # noqa: E731
-    while again():
-        run(examples=10, steps=60)
+    soak(Memories, steps=60)

@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 from hypothesis.stateful import initialize
 from hypothesis.stateful import rule
-from hypothesis.stateful import run_state_machine_as_test
 
 from memfs import syncing
 from memfs.errors import Conflict
@@ -25,12 +21,13 @@ from memfs.shelves import shelf_of
 from memfs.syncing import Synced
 from memfs.uniting import is_memory
 from memfs.values import Value
+from tests.machines import run
+from tests.machines import soak
 from tests.test_sync import git
 from tests.test_sync import machine
 from tests.test_sync import memories
 from tests.test_sync import memory
 from tests.test_sync import new_remote
-from tests.worlds import SOAK_SECONDS
 from tests.worlds import World
 
 NAMES = ("global/a.md", "global/b.md", "global/sub/c.md", "groups/team/a.md", "groups/team/d.md")
@@ -287,28 +284,12 @@ class Machines(RuleBasedStateMachine):
             assert {str(entry.path) for entry in listing.entries} == {str(world.home / name) for name in a}
 
 
-def run(examples: int, steps: int) -> None:
-    """Run the machines so often, so long."""
-    run_state_machine_as_test(
-        Machines,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            print_blob=True,
-        ),
-    )
-
-
 def test_whatever_happens_two_machines_come_to_the_same_memories() -> None:
     """Saves, edits, tags, moves, renames, removals, syncs and deaths in any order; then nobody misses a text."""
-    run(examples=5, steps=20)
+    run(Machines, examples=5, steps=20)
 
 
 @pytest.mark.soak
 def test_whatever_happens_for_long_two_machines_come_to_the_same_memories() -> None:
     """The same for as long as there is time, in longer stories."""
-    deadline = time.monotonic() + SOAK_SECONDS
-    while time.monotonic() < deadline:
-        run(examples=10, steps=40)
+    soak(Machines, steps=40)
