@@ -24,6 +24,9 @@ from tests.commands import MEMFS
 from tests.commands import Answer
 from tests.commands import as_json
 from tests.commands import memfs as memfs_command
+from tests.disks import POWER
+from tests.disks import THROUGH
+from tests.disks import disk_of
 from tests.repositories import Git
 from tests.repositories import begun
 from tests.repositories import trap
@@ -1078,20 +1081,10 @@ def test_a_commit_that_is_interrupted_leaves_no_lock(world: World, git: Git, ste
 
 
 POWER_CUT = """
-import fcntl, os, struct, subprocess, sys
-image, disk, *command = sys.argv[1:]
-def mount():
-    subprocess.run(["mount", "-o", "loop,commit=600", image, disk], check=True)
-mount()
 os.chdir(disk + "/project")
 subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 os.chdir("/")
-# the file system stops here and now, its journal unwritten: ext4's EXT4_IOC_SHUTDOWN, without a flush
-fd = os.open(disk, os.O_RDONLY)
-fcntl.ioctl(fd, 0x8004587D, struct.pack("I", 2))
-os.close(fd)
-subprocess.run(["umount", disk], check=True)
-mount()
+cut_power()
 git = ["git", "-C", disk + "/project"]
 subprocess.run([*git, "fsck", "--full", "--strict", "--no-dangling"], check=True, stdout=subprocess.DEVNULL)
 print(subprocess.run([*git, "log", "-1", "--format=%s"], check=True, capture_output=True, text=True).stdout)
@@ -1101,13 +1094,7 @@ print(subprocess.run([*git, "status", "--porcelain"], check=True, capture_output
 
 def test_what_was_committed_survives_a_power_cut(world: World) -> None:
     """The commit, and an index that knows it."""
-    image, disk = world.root / "image", world.root / "disk"
-    disk.mkdir()
-    with image.open("wb") as file:
-        file.truncate(32 << 20)
-    probe = ["sh", "-c", 'mkfs.ext4 -q "$0" && unshare --mount mount -o loop "$0" "$1"', str(image), str(disk)]
-    if os.geteuid() != 0 or subprocess.run(probe, capture_output=True, check=False).returncode:
-        pytest.skip("a disk to cut the power of needs root, ext4 and loop devices")
+    image, disk = disk_of(world)
     cut = new_world(disk)
     setup = f"""
 import subprocess, sys
@@ -1125,9 +1112,9 @@ git.put(".memory/new.md", "A new memory.")
 (git.folder / ".memory/old.md").unlink()
 subprocess.run(["umount", {str(disk)!r}], check=True)
 """
-    world.run(setup, through=("unshare", "--mount"))
+    world.run(setup, through=THROUGH)
 
-    said = cut.run(POWER_CUT, image, disk, *MEMFS, "commit", through=("unshare", "--mount")).split()
+    said = cut.run(POWER + POWER_CUT, image, disk, *MEMFS, "commit", through=THROUGH).split()
 
     assert " ".join(said) == "memories: 1 new, 1 removed"
 

@@ -21,6 +21,9 @@ from memfs.memory import parse
 from memfs.store import ABSENT
 from memfs.store import Store
 from memfs.workspace import Workspace
+from tests.disks import POWER
+from tests.disks import THROUGH
+from tests.disks import disk_of
 from tests.worlds import World
 from tests.worlds import files_below
 from tests.worlds import new_world
@@ -267,28 +270,19 @@ def test_undo_after_a_killed_update_takes_back_a_whole_step(world: World) -> Non
 
 
 POWER_CUT = """
-import fcntl, json, os, struct, subprocess, sys
+import json
 from pathlib import Path
 from memfs.memory import digest
 from memfs.workspace import Workspace
-image, disk = sys.argv[1:]
-def mount():
-    subprocess.run(["mount", "-o", "loop,commit=600", image, disk], check=True)
 def opened():
     return Workspace.open(Path(disk) / "project", mode="hybrid")
-mount()
 workspace = opened()
 entries = [workspace.save(f"lighthouse {n} " + "lorem " * 300, {"title": f"T{n}"}).entry for n in range(4)]
 updated = workspace.update(entries[0].memory.id, {}, "changed").entry
 moved = workspace.move(entries[1].memory.id, "global").entry
 workspace.forget(entries[2].memory.id)
 wanted = {str(entry.path): entry.file.digest for entry in (updated, moved, entries[3])}
-# the file system stops here and now, its journal unwritten: ext4's EXT4_IOC_SHUTDOWN, without a flush
-fd = os.open(disk, os.O_RDONLY)
-fcntl.ioctl(fd, 0x8004587D, struct.pack("I", 2))
-os.close(fd)
-subprocess.run(["umount", disk], check=True)
-mount()
+cut_power()
 there = {str(path): digest(path.read_bytes()) for path in Path(disk).rglob("*.md")}
 workspace = opened()
 found = len(workspace.search("lighthouse").hits)
@@ -299,20 +293,13 @@ print(json.dumps([there == wanted, found, back == [entries[0].file.digest, entri
 
 def test_what_was_answered_survives_a_power_cut(world: World) -> None:
     """P1: saved, updated, moved or forgotten stays so, and can be taken back, where nothing unflushed is left."""
-    image, disk = world.root / "image", world.root / "disk"
-    disk.mkdir()
-    with image.open("wb") as file:
-        file.truncate(32 << 20)
-    through = ("unshare", "--mount")
-    probe = ["sh", "-c", 'mkfs.ext4 -q "$0" && unshare --mount mount -o loop "$0" "$1"', str(image), str(disk)]
-    if os.geteuid() != 0 or subprocess.run(probe, capture_output=True, check=False).returncode:
-        pytest.skip("a disk to cut the power of needs root, ext4 and loop devices")
+    image, disk = disk_of(world)
     cut = World(world.root, {"MEMFS_HOME": str(disk / "home"), "MEMFS_STATE": str(disk / "state")})
 
     for _ in range(2):
         subprocess.run(["mkfs.ext4", "-qF", str(image)], check=True)
 
-        assert json.loads(cut.run(POWER_CUT, image, disk, through=through)) == [True, 2, True]
+        assert json.loads(cut.run(POWER + POWER_CUT, image, disk, through=THROUGH)) == [True, 2, True]
 
 
 # ---- a name that is taken

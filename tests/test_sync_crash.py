@@ -16,6 +16,9 @@ import pytest
 from memfs.memory import parse
 from tests.commands import MEMFS
 from tests.commands import memfs
+from tests.disks import POWER
+from tests.disks import THROUGH
+from tests.disks import disk_of
 from tests.test_sync import Pair
 from tests.test_sync import assert_same
 from tests.test_sync import git
@@ -93,17 +96,13 @@ def killed(world: World, after: float) -> bool:
 
 
 POWER_CUT = """
-import fcntl, json, os, struct, subprocess, sys
+import json
 from pathlib import Path
 from memfs import config, syncing
 from memfs.shelves import shelf_of
-image, disk = sys.argv[1:]
-def mount():
-    subprocess.run(["mount", "-o", "loop,commit=600", image, disk], check=True)
 def git(*words):
     done = subprocess.run(["git", "-C", home, *words], capture_output=True, text=True)
     return done.stdout.strip() if done.returncode == 0 else done.stderr
-mount()
 settings = config.load()
 home = settings.home
 (home / "global").mkdir(parents=True)
@@ -113,29 +112,17 @@ for number in range(3):
     (home / "global/n0.md").write_text(f"version {number}")
     assert syncing.sync(settings, shelf_of(settings)).committed
 head = git("rev-parse", "HEAD")
-# the file system stops here and now, its journal unwritten: ext4's EXT4_IOC_SHUTDOWN, without a flush
-fd = os.open(disk, os.O_RDONLY)
-fcntl.ioctl(fd, 0x8004587D, struct.pack("I", 2))
-os.close(fd)
-subprocess.run(["umount", disk], check=True)
-mount()
+cut_power()
 print(json.dumps([git("fsck", "--strict"), git("rev-parse", "HEAD") == head, git("show", "HEAD:global/n0.md")]))
 """
 
 
 def test_what_a_sync_committed_survives_a_power_cut(world: World) -> None:
     """96: the repository is whole, and the commit is there, where nothing unflushed is left."""
-    image, disk = world.root / "image", world.root / "disk"
-    disk.mkdir()
-    with image.open("wb") as file:
-        file.truncate(32 << 20)
-    through = ("unshare", "--mount")
-    probe = ["sh", "-c", 'mkfs.ext4 -q "$0" && unshare --mount mount -o loop "$0" "$1"', str(image), str(disk)]
-    if os.geteuid() != 0 or subprocess.run(probe, capture_output=True, check=False).returncode:
-        pytest.skip("a disk to cut the power of needs root, ext4 and loop devices")
+    image, disk = disk_of(world)
     cut = World(world.root, {"MEMFS_HOME": str(disk / "home")})
 
-    assert json.loads(cut.run(POWER_CUT, image, disk, through=through)) == ["", True, "version 2"]
+    assert json.loads(cut.run(POWER + POWER_CUT, image, disk, through=THROUGH)) == ["", True, "version 2"]
 
 
 FULL_DISK = """
