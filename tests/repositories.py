@@ -103,6 +103,15 @@ def begun(world: World, name: str = "project", *options: str) -> Git:
     return git
 
 
+def commit(git: Git, when: str, author: str = "Ada", *options: str) -> str:
+    """Commit everything as *author* at the time *when*; return the commit's name."""
+    who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
+    git = Git(git.folder, {**git.environ, **who})
+    git("add", "--all")
+    git("commit", "--quiet", "--allow-empty", "-m", "a commit", *options)
+    return git("rev-parse", "HEAD")
+
+
 def trap(world: World, verb: str, script: str, *, number: int = 1, after: bool = False) -> dict[str, str]:
     """Return an environment for memfs in which the shell *script* runs before its git command *verb*.
 

@@ -28,6 +28,7 @@ from tests.commands import as_json
 from tests.commands import memfs
 from tests.repositories import Git
 from tests.repositories import begun
+from tests.repositories import commit
 from tests.repositories import user
 from tests.worlds import World
 from tests.worlds import within_deadline
@@ -50,15 +51,6 @@ HOSTILE = {
 def at(when: str) -> datetime:
     """Return the time *when*."""
     return datetime.fromisoformat(when)
-
-
-def commit(git: Git, when: str, author: str = "Ada", *options: str) -> str:
-    """Commit everything as *author* at the time *when*; return the commit's name."""
-    who = {"GIT_AUTHOR_NAME": author, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}
-    git = Git(git.folder, {**git.environ, **who})
-    git("add", "--all")
-    git("commit", "--quiet", "--allow-empty", "-m", "a commit", *options)
-    return git("rev-parse", "HEAD")
 
 
 @pytest.fixture

@@ -27,20 +27,13 @@ from tests.commands import as_json
 from tests.commands import memfs
 from tests.repositories import Git
 from tests.repositories import begun
+from tests.repositories import commit
 from tests.repositories import user
 from tests.worlds import World
 from tests.worlds import files_below
 from tests.worlds import finished
 
 FIRST, SECOND, THIRD = "2024-03-01T10:00:00Z", "2024-06-01T10:00:00Z", "2025-01-01T10:00:00Z"
-
-
-def commit(git: Git, when: str, *options: str) -> str:
-    """Commit everything at the time *when*; return the commit's name."""
-    git = Git(git.folder, {**git.environ, "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when})
-    git("add", "--all")
-    git("commit", "--quiet", "--allow-empty", "-m", "a commit", *options)
-    return git("rev-parse", "HEAD")
 
 
 @pytest.fixture
@@ -421,7 +414,7 @@ def test_without_a_log_of_head_git_is_asked_each_time(world: World, git: Git) ->
     assert bodies(here, "2024-12") != bodies(here, "2025")
 
     git.put(".memory/a.md", "# Alpha\nDeploy late, committed early.\n")
-    commit(git, "2024-12-01T10:00:00Z", "--amend")
+    commit(git, "2024-12-01T10:00:00Z", "Ada", "--amend")
     assert bodies(here, "2024-12")["a.md"] == "Deploy late, committed early."
 
 
