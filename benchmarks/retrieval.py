@@ -12,6 +12,7 @@ import argparse
 import json
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
@@ -59,6 +60,8 @@ PARTS = {
 MEASURES = {"r1": "R@1", "r5": "R@5", "r10": "R@10", "mrr": "MRR", "ndcg10": "nDCG@10"}
 EXAMPLE = "database setup"
 EXAMPLE_TEXT = "This project uses MySQL with Drizzle ORM"
+EXAMPLE_EVERYWHERE = {"ulids.md": b"---\nimportance: 10\n---\nAlways use ULIDs for database IDs\n"}
+"""As recall's WORKSPACE_MODES.md (joseairosa/recall, MIT) has it: one is the project's, the other is in all of them."""
 EXAMPLE_CUES = ["which database do we use", "how do we talk to the database", "schema and migrations"]
 TIMED_QUESTIONS, WARM_QUESTIONS = 300, 20
 LIMIT = 15
@@ -159,16 +162,21 @@ def by_part(large: Workspace, asked: Sequence[str]) -> Table:
 
 
 def example() -> Table:
-    """Return where the answer stands to a question that shares no word with it, among the set's memories."""
-    rows: list[Sequence[str | float]] = []
+    """Return where the answer to a question stands that shares no word with it: as recall has it, and amid others."""
+    rows = []
     for way in (way for way in ways() if not way.also and sum(way) <= 1):
-        cues = {"cues": EXAMPLE_CUES} if way.cues else {}
-        files = {**devmem.files(cues=way.cues), "example.md": memory.compose(cues, EXAMPLE_TEXT)}
-        with opened(files, semantic=way.semantic) as workspace:
-            hits = workspace.search(EXAMPLE, limit=trial.DEPTH, semantic=way.semantic).hits
-        places = [place for place, hit in enumerate(hits, 1) if hit.entry.memory.path == "example.md"]
-        rows.append([str(way), *places] if places else [str(way), "not found"])
-    return Table(f'"{EXAMPLE}" → "{EXAMPLE_TEXT}", among them', ["place"], rows)
+        files = {"example.md": memory.compose({"cues": EXAMPLE_CUES} if way.cues else {}, EXAMPLE_TEXT)}
+        amid = files | devmem.files(cues=way.cues)
+        rows.append([str(way), example_place(files, EXAMPLE_EVERYWHERE, way), example_place(amid, {}, way)])
+    return Table(f'Place of "{EXAMPLE_TEXT}", asked "{EXAMPLE}"', ("as recall has it", "amid the set"), rows)
+
+
+def example_place(files: Mapping[str, bytes], everywhere: Mapping[str, bytes], way: Way) -> int | str:
+    """Return at which place the example is found, from 1."""
+    with opened(files, everywhere, semantic=way.semantic) as workspace:
+        hits = workspace.search(EXAMPLE, limit=trial.DEPTH, semantic=way.semantic).hits
+    places = [place for place, hit in enumerate(hits, 1) if hit.entry.memory.path == "example.md"]
+    return places[0] if places else "not found"
 
 
 # ---- many memories
@@ -221,8 +229,8 @@ def goals(found: dict[Way, Trial], places: Table) -> Table:
         values = {way: getattr(each.kinds[ALL], measure) for way, each in found.items()}
         lost = max(0.0, *(values[less] - value for way, value in values.items() for less in way.less()))
         rows.append([f"the most {MEASURES[measure]} that a part costs", "≤ 0.01", lost, verdict(is_met=lost <= 0.01)])
-    for way, place in places.rows[1:]:
-        rows.append([f'{way}: "{EXAMPLE}"', "≤ 2", place, verdict(is_met=place in (1, 2))])
+    for way, place, _ in places.rows[1:]:
+        rows.append([f'{way}: "{EXAMPLE}", as recall has it', "≤ 2", place, verdict(is_met=place in (1, 2))])
     return Table("Goals", ("goal", "reached", ""), rows)
 
 

@@ -29,7 +29,7 @@ FEW = 1_000
 """Memories in the smaller of two workspaces."""
 SETTLED_SECONDS = 0.05
 """After which a file's stamp tells its content (see `memfs.changes.TICK_NS`)."""
-PATIENT = b"[limits]\nsearch_refresh_seconds = 3600\n"
+PATIENT = b"[limits]\nsearch_refresh_seconds = 600\n"
 """Settings of a machine on which a search brings in, and understands, whatever is new before it answers."""
 HIDDEN = ("MEMFS_", "WORKSPACE_MODE", "CLAUDE_PROJECT_DIR", "PYTHONDONTWRITEBYTECODE")
 """Beginnings of what the processes must not inherit: settings, and what would have each of them compile memfs anew."""
@@ -129,21 +129,30 @@ class Quiet:
 
 
 @contextmanager
-def opened(files: Mapping[str, bytes], *, semantic: bool = False) -> Iterator[Workspace]:
+def opened(
+    files: Mapping[str, bytes], everywhere: Mapping[str, bytes] | None = None, *, semantic: bool = False
+) -> Iterator[Workspace]:
     """Give a workspace on a machine of its own, warm: *files*, bytes by path, are indexed, and told not to change.
 
     Args:
         files: Its memories.
+        everywhere: Memories that all projects share; it sees them, too, in the mode `hybrid`.
         semantic: They have vectors, too.
+
+    Raises:
+        RuntimeError: Not all of it can be searched.
     """
     with tempfile.TemporaryDirectory(prefix="memfs-bench-") as folder:
         own = {name: str(Path(folder, name)) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE", "HOME")}
-        files = {"MEMFS_HOME/config.toml": PATIENT, **{f"project/.memory/{path}": raw for path, raw in files.items()}}
+        files = {f"project/.memory/{path}": raw for path, raw in files.items()}
+        files |= {f"MEMFS_HOME/global/{path}": raw for path, raw in (everywhere or {}).items()}
+        files["MEMFS_HOME/config.toml"] = b'mode = "hybrid"\n' * bool(everywhere) + PATIENT
         for path, raw in files.items():
             Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
             Path(folder, path).write_bytes(raw)
         time.sleep(SETTLED_SECONDS)
         workspace = Workspace.open(Path(folder, "project"), environ=own)
-        workspace.search("", semantic=semantic)
+        if notes := workspace.search("", semantic=semantic).notes:
+            raise RuntimeError(notes)
         workspace.hints = Quiet()
         yield workspace

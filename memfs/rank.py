@@ -9,7 +9,7 @@ from typing import NamedTuple
 K1 = 1.2
 """BM25's saturation, Tantivy's own: a term's weight is at most (K1 + 1) × its idf."""
 
-MEANING = 0.5
+MEANING = 0.2
 """The share of a score that the meaning has, and the words the rest; measured, see `.memory/search-by-meaning.md`."""
 
 
