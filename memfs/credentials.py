@@ -20,7 +20,7 @@ from memfs.errors import SecretFound
 from memfs.values import Value
 
 if TYPE_CHECKING:
-    from detect_secrets.plugins.base import BasePlugin
+    from detect_secrets.plugins.base import RegexBasedDetector
 
 _DETECTORS = (
     ("aws", "AWSKeyDetector"),
@@ -50,8 +50,14 @@ _SHAPES = {
 }
 """Tokens that detect-secrets 1.5 does not know yet, or looks for in a time that grows with the square of a text."""
 
-_HINT = re.compile(r"[A-Za-z0-9_+/=.-]{16,}|PRIVATE KEY|://[^\s/]+@")
-"""Nothing shorter is a credential that a detector knows, so most texts never load the detectors."""
+_HINT = re.compile(r"[A-Za-z0-9_+/=.-]{16,}|PRIVATE KEY|://[^\s/]+@|eyJ|[xX][oO][xX]|_authToken|sq0csp")
+"""A part of every credential that a detector knows; most lines have none."""
+_LIKELY = re.compile(
+    r"A(?:3T|BIA|CCA|KIA|SIA)|[0-9A-Za-z/+]{40}|://|AccountKey=|[\w-]{24}\.|gh[opsur]_|github_pat_|eyJ|AIza"
+    r"|gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-|GR1348941|_authToken|PRIVATE KEY|PuTTY-|pypi-|SG\.[\w-]{22}"
+    r"|[xX][oO][xX]|(?i:hooks\.slack)|sq0csp|k_live_|\d:[\w-]{35}|[CK][a-z0-9]{32}|T3BlbkFJ|sk-(?:proj|ant|svcacct|or)-"
+)
+"""What such a part holds, or stands in, when it is more than a long name; so most texts never load the detectors."""
 _HARMLESS = re.compile(
     r"\b[0-9A-Z]{21,}\b"
     r"|(?i:://([^\s/:@]*):(?:\1|<[^\s<>]*>|pass(?:word|wd)?|pwd|secret)@)"
@@ -74,14 +80,20 @@ class Secret(NamedTuple):
 
 def find_secrets(text: str) -> Sequence[Secret]:
     """Return what credentials *text* seems to hold, by line, a kind once a line."""
-    hinted = [(number, line) for number, line in enumerate(text.split("\n"), 1) if _HINT.search(line)]
+    if not _may_hold_one(text):
+        return []
+    hinted = [(number, line) for number, line in enumerate(text.split("\n"), 1) if _may_hold_one(line)]
     bare = [(number, _HARMLESS.sub("", line)) for number, line in hinted]
-    pieces = [(number, piece) for number, line in bare if _HINT.search(line) for piece in _pieces(line)]
+    pieces = [(number, piece) for number, line in bare if _may_hold_one(line) for piece in _pieces(line)]
     if not pieces:
         return []
     whole = "\n".join(piece for _, piece in pieces)
     suspects = [(kind, finds) for kind, finds in _finders() if any(finds(whole))]
     return sorted({Secret(number, kind) for kind, finds in suspects for number, piece in pieces if any(finds(piece))})
+
+
+def _may_hold_one(text: str) -> bool:
+    return any(_LIKELY.search(text, max(hint.start() - 2, 0), hint.end()) for hint in _HINT.finditer(text))
 
 
 def refuse(body: str, values: Mapping[str, Value | None], before: str = "", *, whose: str = "") -> None:
@@ -118,12 +130,14 @@ def _lines(value: Value | None) -> str:
 @cache
 def _finders() -> Sequence[tuple[str, Callable[[str], Iterable[str]]]]:
     """Return each kind of credential with what finds it in a text."""
-    known: list[BasePlugin] = []
-    with _put_off("requests"):
-        for module, name in _DETECTORS:
-            known.append(getattr(import_module(f"detect_secrets.plugins.{module}"), name)())
     shapes = [(kind, shape.findall) for kind, shape in _SHAPES.items()]
-    return [*((each.secret_type, each.analyze_string) for each in known), *shapes]
+    return [*((each.secret_type, each.analyze_string) for each in _detectors()), *shapes]
+
+
+def _detectors() -> Sequence[RegexBasedDetector]:
+    """Return detect-secrets' plug-ins."""
+    with _put_off("requests"):
+        return [getattr(import_module(f"detect_secrets.plugins.{module}"), name)() for module, name in _DETECTORS]
 
 
 class _Later(ModuleType):

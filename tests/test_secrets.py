@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 
 from memfs.credentials import _OVERLAP
 from memfs.credentials import _PIECE
+from memfs.credentials import _SHAPES
 from memfs.credentials import Secret
+from memfs.credentials import _detectors
+from memfs.credentials import _may_hold_one
 from memfs.credentials import _pieces
 from memfs.credentials import find_secrets
 from memfs.errors import SecretFound
@@ -71,6 +75,20 @@ def test_every_credential_of_a_text_is_told() -> None:
     text = f"{SECRETS[0][1]} {SECRETS[0][1]}\n\n{SECRETS[3][1]}\n{SECRETS[0][1]}"
 
     assert find_secrets(text) == [(1, "AWS Access Key"), (3, "GitHub Token"), (4, "AWS Access Key")]
+
+
+SHAPES = [shape for each in _detectors() for shape in each.denylist] + list(_SHAPES.values())
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.pattern[:30])
+@given(data=st.data())
+def test_every_shape_that_a_detector_knows_has_it_asked(shape: re.Pattern[str], data: st.DataObject) -> None:
+    """Whatever a detector would find is never passed over because it does not look like a credential at first."""
+    ascii_line = st.characters(codec="ascii", exclude_characters="\n")
+    secret = data.draw(st.from_regex(shape, fullmatch=True, alphabet=ascii_line))
+
+    assert _may_hold_one(secret)
+    assert _may_hold_one(f"key = {secret}.")
 
 
 HARMLESS = [
