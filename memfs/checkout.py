@@ -6,11 +6,13 @@ import os
 import stat
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from functools import partial
 from pathlib import Path
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from memfs import locks
@@ -132,3 +134,26 @@ def _replace(file: Path, raw: bytes) -> None:
     mode = stat.S_IMODE(file.stat().st_mode)
     locks.put(file, raw)
     file.chmod(mode)
+
+
+def left_out(repository: Repository, paths: Iterable[str]) -> set[str]:
+    """Return those of *paths*, from the top, that a sparse checkout leaves out of the work tree.
+
+    A path that is new is left out where everything in its folder is.
+    """
+    staged = repository.staged("")
+    skipped = {path for path, each in staged.items() if each.skipped and not os.path.lexists(repository.top / path)}
+    if not skipped:
+        return skipped
+    present, absent = _folders(staged.keys() - skipped), _folders(skipped)
+
+    def is_out(path: str) -> bool:
+        known = (folder for folder in PurePosixPath(path).parents if folder in present or folder in absent)
+        return next(known) not in present
+
+    return {path for path in paths if path in skipped or (path not in staged and is_out(path))}
+
+
+def _folders(paths: Iterable[str]) -> set[PurePosixPath]:
+    """Return every folder, up to the top, that one of *paths* lies in."""
+    return {folder for parent in {PurePosixPath(path).parent for path in paths} for folder in (parent, *parent.parents)}

@@ -72,7 +72,7 @@ def commits(store: Store, path: str, memory_id: str, limit: int, notes: list[str
         if (repository := _born(store)) is None:
             return
         changes, texts = _story(repository, store, path, memory_id, limit)
-        head = repository.tree(repository.head(), [repository.prefix + path, *(change.path for change in changes)])
+        head = repository.tree(repository.tip, [repository.prefix + path, *(change.path for change in changes)])
         if len(changes) < limit and repository.run("rev-parse", "--is-shallow-repository").line == "true":
             notes.append(f"{repository.top} is a shallow clone; `git fetch --unshallow` brings what was before.")
     except (GitFailed, Refused, StorageFailed) as error:
@@ -183,7 +183,7 @@ def removed(store: Store) -> Iterator[Memory]:
 def _gone(repository: Repository, store: Store) -> dict[str, str]:
     """Return the objects of those memories of the last commit that are not in *store*, by path."""
     prefix, present = repository.prefix, store.scan().files
-    tree = repository.tree("HEAD", [prefix] if prefix else [])
+    tree = repository.own_tree("HEAD")
     paths = {path[len(prefix) :]: blob.oid for path, blob in tree.items() if blob.is_file}
     return {path: oid for path, oid in paths.items() if _is_gone(path, present)}
 
@@ -216,7 +216,7 @@ def _born(store: Store) -> Repository | None:
     repository = Repository.of(place) if place.is_dir() else None
     if repository is not None and place != store.root:  # it was removed as a whole
         repository.prefix += f"{store.root.name}/"
-    return repository if repository and repository.head() else None
+    return repository if repository and repository.tip else None
 
 
 def _changes(repository: Repository, paths: Sequence[str], most: int, *options: str) -> list[_Change]:

@@ -82,8 +82,8 @@ def standing(store: Store) -> Standing | None:
     def below(paths: Iterable[str]) -> set[str]:
         return {path[len(prefix) :] for path in paths}
 
-    head = repository.head()
-    before = _memories(repository.tree(head, _under(repository)), prefix)
+    head = repository.tip
+    before = _memories(repository.own_tree(head), prefix)
     index = repository.staged(prefix)
     scan = store.scan()
     nested = _nested(store, scan, below(path for path, staged in index.items() if staged.mode == LINK))
@@ -153,10 +153,6 @@ def _bytes(store: Store, path: str) -> bytes:
     if len(raw) > memories.MAX_BYTES:
         raise _Held(f"it is larger than {memories.MAX_BYTES >> 20} MiB")
     return raw
-
-
-def _under(repository: Repository) -> list[str]:
-    return [repository.prefix] if repository.prefix else []
 
 
 def _memories(tree: Mapping[str, Blob], prefix: str) -> dict[str, Blob]:
@@ -234,9 +230,9 @@ def _sentence(now: Standing) -> str:
     return "memories: " + ", ".join(f"{len(paths)} {word}" for paths, word in counts if paths)
 
 
-def _replaced(now: Standing, made: Mapping[str, Blob]) -> Iterator[str]:
+def _replaced(now: Standing, made: Mapping[str, Blob | None]) -> Iterator[str]:
     """Yield a sentence for each version that was staged and is neither what was committed nor in the commit before."""
-    old = now.repository.tree(now.head, _under(now.repository))
+    old = now.repository.own_tree(now.head)
     nothing = now.repository.oid(b"")  # also of what is only intended to be added
     for path in sorted(now.contents.keys() & now.staged.keys()):
         oid = now.staged[path].oid

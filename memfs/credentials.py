@@ -53,9 +53,9 @@ _SHAPES = {
 _HINT = re.compile(r"[A-Za-z0-9_+/=.-]{16,}|PRIVATE KEY|://[^\s/]+@|eyJ|[xX][oO][xX]|_authToken|sq0csp")
 """A part of every credential that a detector knows; most lines have none."""
 _LIKELY = re.compile(
-    r"A(?:3T|BIA|CCA|KIA|SIA)|[0-9A-Za-z/+]{40}|://|AccountKey=|[\w-]{24}\.|gh[opsur]_|github_pat_|eyJ|AIza"
+    r"A(?:3T|BIA|CCA|KIA|SIA)|[0-9A-Za-z/+]{40}|://[^\s/]+@|AccountKey=|[\w-]{24}\.|gh[opsur]_|github_pat_|eyJ|AIza"
     r"|gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-|GR1348941|_authToken|PRIVATE KEY|PuTTY-|pypi-|SG\.[\w-]{22}"
-    r"|[xX][oO][xX]|(?i:hooks\.slack)|sq0csp|k_live_|\d:[\w-]{35}|[CK][a-z0-9]{32}|T3BlbkFJ|sk-(?:proj|ant|svcacct|or)-"
+    r"|[xX][oO][xX]|(?i:hooks\.slack)|sq0csp|k_live_|\d:[\w-]{35}|(?:AC|SK)[a-z0-9]{32}|T3BlbkFJ|sk-(?:proj|ant|svcacct|or)-"
 )
 """What such a part holds, or stands in, when it is more than a long name; so most texts never load the detectors."""
 _HARMLESS = re.compile(

@@ -282,19 +282,19 @@ def run(
 
 @cache
 def _git_python() -> ModuleType:
-    """Return GitPython's module of the command object, loaded without the rest of its package.
+    """Return GitPython's module of the command object, loaded without the rest of its packages.
 
-    That has its own index, references and remotes, of which memfs uses none, takes longer than most commands, and
-    starts git twice to see that it is there.
+    They have an index, references, remotes and objects of their own, of which memfs uses none, take longer than most
+    commands, and start git twice to see that it is there.
     """
-    found = find_spec("git") if "git" not in sys.modules else None
-    if found is not None:
-        sys.modules["git"] = module_from_spec(found)
+    found = {name: find_spec(name) for name in ("git", "gitdb") if name not in sys.modules}
+    bare = {name: module_from_spec(spec) for name, spec in found.items() if spec}
+    sys.modules.update(bare)
     try:
         return import_module("git.cmd")
     finally:
-        if found is not None:
-            del sys.modules["git"]
+        for name in bare:
+            del sys.modules[name]
 
 
 def _verb(command: Sequence[str]) -> str:

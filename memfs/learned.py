@@ -63,7 +63,7 @@ def learn(here: Workspace, pause: Callable[[], None] = lambda: None) -> Sequence
 
 def _learn(index: Index, store: Store, pause: Callable[[], None]) -> None:
     repository = Repository.of(store.root) if store.is_there() else None
-    if repository is None or not (head := repository.head()):
+    if repository is None or not (head := repository.tip):
         return
     boundary = _boundary(repository)
     around = f"{hashlib.sha256(' '.join(sorted(boundary)).encode()).hexdigest()} {repository.prefix}"

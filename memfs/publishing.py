@@ -153,7 +153,7 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> Published:
     head = repository.head()
     if not head:
         raise Refused(f"{repository.top} has no commit yet, and a branch stands on one; commit something first.")
-    before = repository.tree(head, [repository.prefix] if repository.prefix else [])
+    before = repository.own_tree(head)
     places = {entry.path: repository.prefix + entry.memory.path for entry in entries}
     pieces = _changed(entries, places, before, repository)
     if not pieces:

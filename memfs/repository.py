@@ -9,30 +9,23 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import time
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from contextlib import ExitStack
-from contextlib import contextmanager
-from contextlib import suppress
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
-from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import NamedTuple
 from typing import TypeVar
 
 from memfs import git
 from memfs import worktree
-from memfs.errors import Busy
 from memfs.errors import Refused
-from memfs.errors import StorageFailed
 from memfs.git import GitFailed
-from memfs.locks import flush
-from memfs.locks import locked
+from memfs.staging import UserIndex
 
 LOCK_SECONDS = 5.0
 """How long a user's own git command that holds the index is waited for."""
@@ -42,14 +35,13 @@ MOST_BLOBS = 1 << 31
 """Bytes of objects that are asked for at once; whoever asks knows how large they are."""
 PACKED = 50
 """Objects from which on they are written as one pack: one flush instead of one for each."""
+STAMPED = 50
+"""Files that git would read again from which on it is told their stamps; fewer are read sooner than that is done."""
 MODE = "100644"
 """Of a file that git had not before."""
 SCRATCH = "refs/memfs/pending"
 """The branch that git-fast-import(1) wants for a commit; it is there neither before nor after."""
 _FETCH = "`git fetch` may bring it, `git fsck` tells more."
-_COPY = "memfs-index-"
-_OURS = "held by memfs"
-"""What the index's lock is a symbolic link to while memfs holds it."""
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 New = TypeVar("New")
 
@@ -93,13 +85,17 @@ class Repository:
         folder: The git folder of this work tree.
         prefix: Where the folder that was asked for lies below `top`, with a final slash; empty at the top.
         algorithm: What names its objects, `sha1` or `sha256`.
+        tip: The commit that was checked out when it was found, empty when there was none.
     """
 
-    def __init__(self, top: Path, folder: Path, prefix: str, algorithm: str) -> None:
+    def __init__(self, top: Path, folder: Path, prefix: str, algorithm: str, tip: str = "") -> None:
         self.top = top
         self.folder = folder
         self.prefix = prefix
         self.algorithm = algorithm
+        self.tip = tip
+        self._index = UserIndex(top, folder, self.run)
+        self._unstamped = 0
         self._trees: dict[tuple[str, ...], Mapping[str, Blob]] = {}
 
     @classmethod
@@ -119,13 +115,15 @@ class Repository:
             "--show-prefix",
             "--show-toplevel",
         )
-        answer = git.run(folder, "rev-parse", *asked, seconds=READING_SECONDS, fine=(0, 128))
+        tip = ("--revs-only", "HEAD")  # nothing when nothing was committed yet
+        answer = git.run(folder, "rev-parse", *asked, *tip, seconds=READING_SECONDS, fine=(0, 128))
         said = answer.line.split("\n")
         if said[0] == "true":
             raise Refused(f"{folder} lies in a bare repository, which has no files; stand in a clone of it.")
         if answer.code and "not a git repository (or any" in answer.said:
             return None
-        if answer.code or len(said) != len(asked):
+        about, tips = said[: len(asked)], said[len(asked) :]
+        if answer.code or len(about) != len(asked) or not all(map(_COMMIT.fullmatch, tips)):
             why = git.first_line(answer.said) or "a folder's name has more than one line"
             raise GitFailed(f"git does not open the repository around {folder}: {why}. `git status` there says more.")
         real = Path(os.path.realpath(folder))
@@ -134,10 +132,8 @@ class Repository:
                 f"{said[2]} is a git folder that lies among the files, with settings of its own; memfs leaves git "
                 "alone there. If nobody meant it to be one: remove the file HEAD in it."
             )
-        found = cls(Path(said[4]), Path(said[2]), said[3], said[1])
-        if _is_ours(found.folder / "index.lock"):  # or the user's own git would be refused by what a dead one left
-            with suppress(StorageFailed), found._index_locked(0):
-                pass
+        found = cls(Path(said[4]), Path(said[2]), said[3], said[1], "".join(tips))
+        found._index.unlock_after_the_dead()
         return found
 
     @classmethod
@@ -202,6 +198,10 @@ class Repository:
             self._trees[asked] = self._tree(revision, under)
         return self._trees[asked]
 
+    def own_tree(self, revision: str) -> Mapping[str, Blob]:
+        """Return each file of *revision* below `prefix`, by its path from the top."""
+        return self.tree(revision, [self.prefix] if self.prefix else [])
+
     def _tree(self, revision: str, under: Sequence[str]) -> dict[str, Blob]:
         listed = self._read("ls-tree", "-r", "-z", "--full-tree", revision, "--", *map(_literally, under))
         found = {}
@@ -236,28 +236,11 @@ class Repository:
 
     def doubtful(self, under: str, head: str) -> set[str]:
         """Return the paths below *under* that may differ from *head*, as git's stamps tell: the others do not."""
+        compared = ("diff-index", head) if head else ("diff-files",)
         options = ("-z", "--name-only", "--ignore-submodules=all")
-        below = ("--", *_below(under))
-        unstaged = self._read("diff-files", *options, *below).fields
-        staged = self._read("diff-index", "--cached", *options, head, *below).fields if head else []
-        return {*unstaged, *staged}
-
-    def left_out(self, paths: Iterable[str]) -> set[str]:
-        """Return those of *paths*, from the top, that a sparse checkout leaves out of the work tree.
-
-        A path that is new is left out where everything in its folder is.
-        """
-        staged = self.staged("")
-        skipped = {path for path, each in staged.items() if each.skipped and not os.path.lexists(self.top / path)}
-        if not skipped:
-            return skipped
-        present, absent = _folders(staged.keys() - skipped), _folders(skipped)
-
-        def is_out(path: str) -> bool:
-            known = (folder for folder in PurePosixPath(path).parents if folder in present or folder in absent)
-            return next(known) not in present
-
-        return {path for path in paths if path in skipped or (path not in staged and is_out(path))}
+        found = set(self._read(compared[0], *options, *compared[1:], "--", *_below(under)).fields)
+        self._unstamped = len(found)
+        return found
 
     # ---- what it has
 
@@ -328,18 +311,29 @@ class Repository:
         yield b"data %d\n%s\n" % (len(said), said)
         for word, parent in zip(("from", *["merge"] * len(parents)), parents, strict=False):
             yield f"{word} {parent}\n".encode()
-        before = self.tree(parents[0], [self.prefix] if self.prefix else []) if parents else {}
+        made = self._made(changes, parents[0] if parents else "")
         for path, content in _removals_first(changes):
             quoted = os.fsencode(path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
-            if content is None:
+            blob = made[path]
+            if blob is None:
                 yield b'D "%s"\n' % quoted
-            elif isinstance(content, Blob):
-                yield b'M %s %s "%s"\n' % (content.mode.encode(), content.oid.encode(), quoted)
+            elif isinstance(content, bytes):
+                yield b'M %s inline "%s"\ndata %d\n%s\n' % (blob.mode.encode(), quoted, len(content), content)
             else:
-                old = before.get(path)
-                mode = old.mode if old and old.is_file else MODE
-                yield b'M %s inline "%s"\ndata %d\n%s\n' % (mode.encode(), quoted, len(content), content)
+                yield b'M %s %s "%s"\n' % (blob.mode.encode(), blob.oid.encode(), quoted)
         yield f"get-mark :1\nreset {SCRATCH}\n\n".encode()  # a branch that has no commit in the end is not written
+
+    def _made(self, changes: Mapping[str, Content], parent: str) -> dict[str, Blob | None]:
+        """Return what a commit on top of *parent* has in the place of *changes*: files stay executable or not."""
+        before = self.own_tree(parent)
+
+        def made(path: str, content: Content) -> Blob | None:
+            if not isinstance(content, bytes):
+                return content
+            old = before.get(path)
+            return Blob(old.mode if old and old.is_file else MODE, self.oid(content))
+
+        return {path: made(path, content) for path, content in changes.items()}
 
     @property
     def _nothing(self) -> str:
@@ -351,24 +345,25 @@ class Repository:
         known = self._read("var", f"GIT_{role}_IDENT", fine=(0, 128))
         return known.line if not known.code else f"memfs <memfs@localhost> {int(time.time())} +0000"
 
-    def commit(self, changes: Mapping[str, Content], message: str, old: str) -> tuple[str, Mapping[str, Blob]]:
-        """Commit *changes* below `prefix` on top of HEAD; return the commit, and what it has there.
+    def commit(self, changes: Mapping[str, Content], message: str, old: str) -> tuple[str, Mapping[str, Blob | None]]:
+        """Commit *changes* below `prefix` on top of HEAD; return the commit, and what it has in their place.
 
         HEAD may have left *old*, the commit that they are the changes from, as long as `prefix` is as it was there.
 
         Raises:
             Busy, Moved, GitFailed, StorageFailed: See `advance`.
         """
-        under = [self.prefix] if self.prefix else []
         new = self.write(changes, message, [old] if old else [])
-        with self._index_locked(LOCK_SECONDS):
-            now = self.head()
-            if now != old:  # while the index is locked hardly anybody moves it again
-                if self.tree(now, under) != self.tree(old, under):
-                    raise self._moved
+        made = self._made(changes, old)
+        with self._index.locked(LOCK_SECONDS):
+            try:
+                self._advance(new, old, made)
+            except Moved:
+                now = self.head()
+                if now == old or self.own_tree(now) != self.own_tree(old):
+                    raise
                 new = self.write(changes, message, [now])
-            made = self.tree(new, under)
-            self._advance(new, now, {path: made.get(path) for path in changes})
+                self._advance(new, now, made)
         return new, made
 
     def advance(self, new: str, old: str, changes: Mapping[str, Blob | Staged | None]) -> None:
@@ -382,7 +377,7 @@ class Repository:
             GitFailed: Git refused; nothing was changed.
             StorageFailed: The index cannot be written; nothing was changed.
         """
-        with self._index_locked(LOCK_SECONDS):
+        with self._index.locked(LOCK_SECONDS):
             if self.head() != old:
                 raise self._moved
             self._advance(new, old, changes)
@@ -398,7 +393,7 @@ class Repository:
             old = self.staged(path).get(path)
             name = self.run("hash-object", "-w", "--stdin", feed=self.kept(path, raw)).line
             blob = Blob(old.mode if old and old.mode.startswith("100") else MODE, name)
-        with self._index_locked(LOCK_SECONDS), self._index_with({path: blob}, self.head()):
+        with self._index.locked(LOCK_SECONDS), self._index_with({path: blob}, self.head()):
             pass
 
     def _advance(self, new: str, old: str, changes: Mapping[str, Blob | Staged | None]) -> None:
@@ -439,94 +434,22 @@ class Repository:
     def _moved(self) -> Moved:
         return Moved(f"Somebody else worked in {self.top} at the same moment; nothing was changed. Repeat it.")
 
-    @contextmanager
-    def _index_with(self, changes: Mapping[str, Blob | Staged | None], new: str) -> Iterator[None]:
+    def _index_with(self, changes: Mapping[str, Blob | Staged | None], new: str) -> AbstractContextManager[None]:
         """Have the user's index, which is locked, know *changes*; as it was if HEAD is not *new* in the end."""
-        index, made, old = (self.folder / name for name in ("index", f"{_COPY}{os.urandom(4).hex()}", f"{_COPY}old"))
-        with ExitStack() as afterwards:
-            for copy in (made, old):
-                afterwards.callback(copy.unlink, missing_ok=True)
-            if index.exists():
-                for copy in (made, old):
-                    shutil.copy2(index, copy)  # its time tells git which files it cannot know by their stamps
-            elif self.head():  # everything is staged as removed, and stays so
-                yield
-                return
-            entries = [(path, blob or Blob("0", self._nothing)) for path, blob in _removals_first(changes)]
-            feed = os.fsencode("".join(f"{blob.mode} {blob.oid}\t{path}\0" for path, blob in entries))
-            there = {"GIT_INDEX_FILE": str(made)}
-            self.run("update-index", "-z", "--index-info", feed=feed, environ=there)
-            if skipped := [path for path, blob in entries if isinstance(blob, Staged) and blob.skipped]:
-                feed = os.fsencode("".join(f"{path}\0" for path in skipped))
-                self.run("update-index", "-z", "--skip-worktree", "--stdin", feed=feed, environ=there)
-            if made.exists():  # not when there is nothing at all to put into it
-                self._note_stamps(there)
-            try:
-                if made.exists():
-                    made.replace(index)
-                flush(self.folder)
-                yield
-            except BaseException:
-                if self.head() != new:
-                    old.replace(index) if old.exists() else index.unlink(missing_ok=True)
-                raise
-
-    def _note_stamps(self, there: Mapping[str, str]) -> None:
-        """Have the index *there* know the stamps of the files that are as it says, so that no one reads them again."""
-        self.run("add", "--refresh", "--", *_below(self.prefix) or ["."], environ=there, fine=(0, 1, 128))
-
-    @contextmanager
-    def _index_locked(self, seconds: float) -> Iterator[None]:
-        """Hold the lock that every git command takes before it writes the index.
-
-        Memfs's own processes wait for one another by the `flock` of the git folder. So whoever has that and meets a
-        lock that says that it is memfs's takes it over: who made it is dead. Git's own is never touched.
-        """
-        lock, deadline = self.folder / "index.lock", time.monotonic() + seconds
-        try:
-            with locked(self.folder, seconds):
-                try:
-                    while not _taken(lock):
-                        if time.monotonic() > deadline:
-                            raise Busy(
-                                f"Another git command is at work in {self.top} ({lock} exists); nothing was changed. "
-                                "Try again when it is done; if none is running, one died, and the file can be removed."
-                            )
-                        time.sleep(0.02)
-                    for left in self.folder.glob(f"{_COPY}*"):  # of a process that died
-                        left.unlink(missing_ok=True)
-                    yield
-                finally:
-                    if _is_ours(lock):
-                        lock.unlink()
-                    flush(self.folder)
-        except OSError as error:
-            raise StorageFailed.of(error, self.folder / "index", "write") from error
-
-
-def _taken(lock: Path) -> bool:
-    """Return whether *lock* is memfs's now; the caller keeps its other processes away."""
-    try:
-        lock.symlink_to(_OURS)
-    except FileExistsError:
-        return _is_ours(lock)
-    return True
-
-
-def _is_ours(lock: Path) -> bool:
-    with suppress(OSError):
-        return str(lock.readlink()) == _OURS
-    return False
+        if not self._index.is_there() and self.head():
+            return nullcontext()  # everything is staged as removed, and stays so
+        known = [(path, blob or Blob("0", self._nothing)) for path, blob in _removals_first(changes)]
+        return self._index.changed(
+            [(path, blob.mode, blob.oid) for path, blob in known],
+            [path for path, blob in known if isinstance(blob, Staged) and blob.skipped],
+            (_below(self.prefix) or ["."]) if max(len(changes), self._unstamped) >= STAMPED else [],
+            lambda: self.head() == new,
+        )
 
 
 def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:
     """Return *changes* in an order in which a file may take the place of a folder, and a folder that of a file."""
     return sorted(changes.items(), key=lambda change: change[1] is not None)
-
-
-def _folders(paths: Iterable[str]) -> set[PurePosixPath]:
-    """Return every folder, up to the top, that one of *paths* lies in."""
-    return {folder for parent in {PurePosixPath(path).parent for path in paths} for folder in (parent, *parent.parents)}
 
 
 def _literally(path: str) -> str:

@@ -685,7 +685,7 @@ def test_a_folder_that_cannot_be_read_is_not_taken_for_removed(world: World, git
 
     told = json.loads(answer.stdout)
     assert (told["commit"], told["removed"], told["changed"]) == (None, [], [])
-    assert sorted(told["held"]) == sorted(["link.md", "pipe.md", f"{deep}/x.md"])
+    assert sorted(told["held"]) == sorted(["link.md", "pipe.md", f"{deep}/x.md", "sub/deep.md"])
 
 
 # ---- nothing of the repository's runs (G88)
@@ -875,7 +875,7 @@ def meanwhile(world: World, git: Git, verb: str, script: str) -> dict[str, str]:
     return {**trap(world, verb, script), **who}
 
 
-@pytest.mark.parametrize("verb", ["diff-files", "fast-import", "update-index", "update-ref"])
+@pytest.mark.parametrize("verb", ["diff-index", "fast-import", "update-index", "update-ref"])
 def test_when_the_user_commits_meanwhile_both_commits_are_there(world: World, git: Git, verb: str) -> None:
     """Neither takes back what the other did, nor does the user have to say it twice."""
     git.put(".memory/new.md", "A new memory.\n")
@@ -987,9 +987,7 @@ def test_committers_and_the_user_take_nothing_back_from_one_another(git: Git, co
 
 STEPS = {
     "before it is written": ("fast-import", 1),
-    "when the index is locked": ("rev-parse", 3),
-    "when it is read again": ("ls-tree", 2),
-    "before the index is made": ("update-index", 1),
+    "when the index is locked": ("update-index", 1),
     "before HEAD moves": ("update-ref", 1),
     "when HEAD has moved": ("update-ref", 1),
 }

@@ -547,7 +547,7 @@ def test_one_process_of_memfs_waits_for_the_other(git: Git, monkeypatch: pytest.
     new = first.write({"m/new.md": b"new\n"}, "new", [first.head()])
     lock = git.folder / ".git/index.lock"
 
-    with first._index_locked(1):
+    with first._index.locked(1):
         assert lock.is_symlink()
         opened(git.folder)
         assert lock.is_symlink()
