@@ -19,7 +19,7 @@ from unittest import mock
 
 from benchmarks import corpus
 from benchmarks.rows import say
-from memfs.store import Scan
+from memfs.scanning import Scan
 from memfs.store import Store
 from memfs.workspace import Workspace
 

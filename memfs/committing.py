@@ -19,7 +19,7 @@ from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
-from memfs.store import Scan
+from memfs.scanning import Scan
 from memfs.store import Store
 from memfs.worktree import ending
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from memfs.changes import GONE
-from memfs.changes import Snapshot
 from memfs.changes import Stamp
 from memfs.errors import Changed
 from memfs.errors import Exists
@@ -31,22 +30,23 @@ from memfs.errors import Unwritable
 from memfs.locks import flock
 from memfs.memory import MAX_BYTES
 from memfs.memory import digest
+from memfs.scanning import FOLDER
+from memfs.scanning import TEMP_PREFIX
+from memfs.scanning import TEMP_SUFFIX
+from memfs.scanning import Scan
+from memfs.scanning import is_utf8
+from memfs.scanning import stamp_of
 
 LOCK_SECONDS = 10.0
 """How long a write waits for another process's write to the same store."""
 NAME_BYTES = 255
 """What common file systems allow for one name."""
-MAX_DEPTH = 64
-"""Folders nested deeper than this are listed as skipped."""
 
 ABSENT = "absent"
 """Expect that no file has the name."""
 ANY = "any"
 """Expect nothing: replace whatever is there. Only for what has been merged already."""
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_TEMP_PREFIX, _TEMP_SUFFIX = ".memfs-", ".tmp"
-_LAST_NS = (1 << 63) - 1
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -57,23 +57,6 @@ class File(NamedTuple):
     raw: bytes
     stamp: Stamp
     digest: str
-
-
-class Scan:
-    """What a walk over a store found.
-
-    Attributes:
-        files: Each memory file's stamp.
-        folders: Each folder's stamp from before it was walked; the root's path is empty, others end in `/`.
-        skipped: What was not read and why, by path: unreadable folders, names that are not UTF-8.
-        leftovers: Temporary files of writers that died, by path.
-    """
-
-    def __init__(self) -> None:
-        self.files: Snapshot = {}
-        self.folders: Snapshot = {}
-        self.skipped: dict[str, str] = {}
-        self.leftovers: list[str] = []
 
 
 class Store:
@@ -116,56 +99,12 @@ class Store:
         found = Scan()
         try:
             with self._folder(()) as folder:
-                self._walk(folder, "", 0, found)
+                found.walk(folder)
         except FileNotFoundError:
             return found
         except OSError as error:
             raise StorageFailed.of(error, self.root, "list") from error
         return found
-
-    def _walk(self, folder: int, prefix: str, depth: int, found: Scan) -> None:
-        folders = []
-        found.folders[prefix] = _stamp(os.fstat(folder))
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                name = entry.name
-                if name[0] == ".":
-                    if name.startswith(_TEMP_PREFIX) and name.endswith(_TEMP_SUFFIX):
-                        found.leftovers.append(prefix + name)
-                elif entry.is_dir(follow_symlinks=False):
-                    folders.append(name)
-                elif name[-3:].lower() == ".md" and entry.is_file(follow_symlinks=False):
-                    if not name.isascii() and not _encodable(name):
-                        found.skipped[prefix + name] = "its name is not UTF-8"
-                        continue
-                    try:
-                        found.files[prefix + name] = _stamp(entry.stat(follow_symlinks=False))
-                    except FileNotFoundError:
-                        continue
-                    except OSError as error:  # a folder that may be listed and not entered
-                        found.skipped[prefix + name] = os.strerror(error.errno or 0)
-        for name in folders:
-            self._enter(folder, f"{prefix}{name}/", depth + 1, found)
-
-    def _enter(self, parent: int, prefix: str, depth: int, found: Scan) -> None:
-        """Walk the folder *prefix* that lies in *parent*, or note why not."""
-        if depth >= MAX_DEPTH:
-            found.skipped[prefix] = f"deeper than {MAX_DEPTH} folders"
-            return
-        if not _encodable(prefix):
-            found.skipped[prefix] = "its name is not UTF-8"
-            return
-        try:
-            inner = os.open(prefix.rstrip("/").rpartition("/")[2], _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            found.skipped[prefix] = os.strerror(error.errno or 0)
-            return
-        try:
-            self._walk(inner, prefix, depth, found)
-        finally:
-            os.close(inner)
 
     def stamp(self, path: str) -> Stamp:
         """Return the stamp of the file *path*, `GONE` when there is none.
@@ -181,7 +120,7 @@ class Store:
             return GONE
         except OSError as error:
             raise StorageFailed.of(error, self.absolute(path), "look at") from error
-        return _stamp(about) if stat.S_ISREG(about.st_mode) else GONE
+        return stamp_of(about) if stat.S_ISREG(about.st_mode) else GONE
 
     def read(self, path: str) -> File:
         """Return the file *path*, at most one byte more than a memory may have.
@@ -217,7 +156,7 @@ class Store:
                 raw += more
         finally:
             os.close(fd)
-        return File(path, raw, _stamp(about), digest(raw))
+        return File(path, raw, stamp_of(about), digest(raw))
 
     def write(self, path: str, raw: bytes, expect: str) -> File:
         """Put *raw* into the file *path*, durably, or leave everything as it was.
@@ -258,7 +197,7 @@ class Store:
             raise NotFound(path) from error
         except OSError as error:
             raise StorageFailed.of(error, self.absolute(path), "write") from error
-        return File(path, raw, _stamp(about), digest(raw))
+        return File(path, raw, stamp_of(about), digest(raw))
 
     def remove(self, path: str, expect: str) -> None:
         """Remove the file *path*, whose digest is *expect*; raises like `write`."""
@@ -303,7 +242,7 @@ class Store:
             raise NotFound(path) from error
         except OSError as error:
             raise StorageFailed.of(error, self.absolute(path), "move") from error
-        return File(new_path, old.raw, _stamp(about), old.digest)
+        return File(new_path, old.raw, stamp_of(about), old.digest)
 
     def _bring(self, source: int, name: str, target: int, new_name: str, raw: bytes) -> None:
         """Give the file *name* of the folder *source* the name *new_name* in *target*, or put a copy there."""
@@ -326,7 +265,7 @@ class Store:
         """
         aside = _temporary_name()
         os.rename(name, aside, src_dir_fd=folder, dst_dir_fd=folder)
-        now = _stamp(os.stat(aside, dir_fd=folder, follow_symlinks=False))
+        now = stamp_of(os.stat(aside, dir_fd=folder, follow_symlinks=False))
         # a new name is a new change time
         changed = now._replace(ctime_ns=0) != old.stamp._replace(ctime_ns=0)
         if changed:
@@ -381,7 +320,7 @@ class Store:
     def _split(self, path: str) -> tuple[tuple[str, ...], str]:
         """Return the folders and the name of *path*, or refuse what is no memory's path below the root."""
         parts = path.split("/")
-        if not _encodable(path) or any(part == "" or part[0] == "." or "\0" in part for part in parts):
+        if not is_utf8(path) or any(part == "" or part[0] == "." or "\0" in part for part in parts):
             raise OutsideStore(f"{path[:80]!r} is not the path of a memory below {self.root}.")
         if parts[-1][-3:].lower() != ".md":
             raise OutsideStore(f"{path[:80]!r} is not a memory: memories are files named *.md.")
@@ -395,13 +334,13 @@ class Store:
         fd = -1
         try:
             try:
-                fd = os.open(self.root, _FOLDER | os.O_NOFOLLOW)
+                fd = os.open(self.root, FOLDER)
                 for name in folders:
                     if create:
                         with suppress(FileExistsError):
                             os.mkdir(name, dir_fd=fd)
                             os.fsync(fd)
-                    inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=fd)
+                    inner = os.open(name, FOLDER, dir_fd=fd)
                     os.close(fd)
                     fd = inner
             except OSError as error:
@@ -440,7 +379,7 @@ class Store:
     def _still(self, folder: int, name: str, path: str, old: File | None) -> None:
         """Check at the last moment that nobody wrote while we did: editors take no lock."""
         if old is not None:
-            now = _stamp(os.stat(name, dir_fd=folder, follow_symlinks=False))
+            now = stamp_of(os.stat(name, dir_fd=folder, follow_symlinks=False))
             if now != old.stamp:
                 raise Changed(self.absolute(path), old.digest, "")
 
@@ -482,22 +421,7 @@ class Store:
 
 
 def _temporary_name() -> str:
-    return f"{_TEMP_PREFIX}{os.getpid()}-{os.urandom(6).hex()}{_TEMP_SUFFIX}"
-
-
-def _encodable(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _stamp(about: os.stat_result) -> Stamp:
-    # an archive may name any time: what is before 1678 or after 2262 counts as then, in 64 bits
-    return Stamp(
-        about.st_size, max(-_LAST_NS, min(about.st_mtime_ns, _LAST_NS)), about.st_ctime_ns, about.st_ino & _LAST_NS
-    )
+    return f"{TEMP_PREFIX}{os.getpid()}-{os.urandom(6).hex()}{TEMP_SUFFIX}"
 
 
 def _copy_attributes(folder: int, name: str, fd: int) -> None:

@@ -36,7 +36,7 @@ LAYERS = (
     ("memfs.untyped", "memfs.header"),
     ("memfs.memory",),
     ("memfs.query", "memfs.merging"),
-    ("memfs.alike", "memfs.recalled", "memfs.locks", "memfs.worktree"),
+    ("memfs.alike", "memfs.recalled", "memfs.locks", "memfs.scanning", "memfs.worktree"),
     ("memfs.lines",),
     ("memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
     ("memfs.staging",),

@@ -20,7 +20,7 @@ from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import OutsideStore
 from memfs.errors import Twins
-from memfs.store import MAX_DEPTH
+from memfs.scanning import MAX_DEPTH
 from memfs.workspace import Workspace
 from tests.commands import Answer
 from tests.commands import as_json

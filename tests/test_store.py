@@ -30,9 +30,9 @@ from memfs.errors import StorageFailed
 from memfs.errors import Unwritable
 from memfs.memory import MAX_BYTES
 from memfs.memory import digest
+from memfs.scanning import MAX_DEPTH
 from memfs.store import ABSENT
 from memfs.store import ANY
-from memfs.store import MAX_DEPTH
 from memfs.store import Store
 from tests.worlds import FAILING_CALLS
 from tests.worlds import World

@@ -27,7 +27,7 @@ import memfs.watch
 from memfs.answers import Event
 from memfs.changes import Stamp
 from memfs.feed import since
-from memfs.store import Scan
+from memfs.scanning import Scan
 from memfs.store import Store
 from memfs.watch import MAX_FOLDERS
 from memfs.watch import Watcher

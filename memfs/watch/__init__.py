@@ -16,7 +16,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
 
-from memfs.store import Scan
+from memfs.scanning import Scan
 from memfs.store import Store
 from memfs.watch.eyes import Eyes
 from memfs.watch.eyes import Told

@@ -21,8 +21,8 @@ from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
 from memfs.index import Index
 from memfs.index import IndexBroken
+from memfs.scanning import Scan
 from memfs.scope import View
-from memfs.store import Scan
 from memfs.store import Store
 
 Answer = TypeVar("Answer")

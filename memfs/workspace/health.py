@@ -26,10 +26,10 @@ from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
 from memfs.query import Filters
 from memfs.rank import Within
+from memfs.scanning import Scan
 from memfs.scope import Part
 from memfs.scope import View
 from memfs.scope import audience
-from memfs.store import Scan
 from memfs.store import Store
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
