@@ -165,6 +165,7 @@ class History(NamedTuple):
         """Return the newest version with another text than the first has, which that was made of.
 
         Of what two did beside each other, that is what was there where a commit was made, as its first parent has it.
+        What was in conflict and is settled is nothing to go back to, unless there is nothing else.
 
         Raises:
             NoVersion: There is none.
@@ -177,7 +178,9 @@ class History(NamedTuple):
 
         if not others:
             raise NoVersion(self.memory_id, "", [])
-        return next((version for version in others if leads_here(version.commit)), others[0])
+        nearer = (version for version in others if leads_here(version.commit))
+        settled = (each for each in (*nearer, *others) if memories.parse(each.raw, each.path).state != "conflict")
+        return next(settled, others[0])
 
 
 class Known(NamedTuple):

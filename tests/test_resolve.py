@@ -161,6 +161,18 @@ def test_a_memory_is_settled_in_one_way_at_a_time(world: World, git: Git, ways: 
     assert (done.code, "One at a time" in done.err, text(git)) == (2, True, before)
 
 
+def test_restore_after_a_settled_conflict_brings_no_markers_back(world: World, git: Git) -> None:
+    """What was there was no version of anybody's; the one before it is. By its name it can be had, as any other."""
+    clash(git)
+    memfs(world, "resolve", "deploys.md", "--ours")
+
+    restored = memfs(world, "restore", "deploys.md")
+
+    assert restored.code == 0
+    assert "<<<<<<<" not in text(git)
+    assert "mondays" not in text(git)
+
+
 def test_a_removal_against_a_change_is_settled_either_way(world: World, git: Git) -> None:
     """They removed it, we changed it: ours keeps the file, theirs removes it, and both keeps what there is."""
     git("checkout", "-qb", "other")
