@@ -101,7 +101,7 @@ def standing(store: Store) -> Standing | None:
             continue
         if path in before and repository.oid(raw) == before[path].oid:
             continue
-        if memories.parse(raw, path).state == "conflict":
+        if memories.is_in_conflict(raw):
             conflicts.add(path)
         else:
             contents[path] = raw

@@ -66,8 +66,10 @@ _ASKED_ENVIRON = {
 }
 CHUNK = 1 << 16
 """Bytes that are read at once."""
-PROGRAMS = ("--name-only", "-z", "--get-regexp", "^(filter|hook)[.].*[.]")
-"""What `git config` is asked for the settings that name filters and hooks, each under a name of its own."""
+PROGRAMS = ("--name-only", "-z", "--get-regexp", "^(filter|hook)[.].*[.]|^(author|committer)[.]")
+"""What `git config` is asked for the settings that name filters and hooks, each under a name of its own, or people."""
+PEOPLE = ("author.", "committer.")
+"""Begin the names of settings by which who writes and who commits are two."""
 _NO_GIT = "git cannot be started ({}); install it, or check PATH. All else works without."
 
 
@@ -99,9 +101,10 @@ def overruling(names: Sequence[str]) -> Sequence[str] | None:
     Returns:
         None when it cannot be done: what follows a `=` is taken for the value, so such a name would stay in force.
     """
-    if any("=" in name for name in names):
+    programs = [name for name in names if not name.startswith(PEOPLE)]
+    if any("=" in name for name in programs):
         return None
-    off = (f"{name.rpartition('.')[0]}.enabled=false" if name.startswith("hook.") else f"{name}=" for name in names)
+    off = (f"{name.rpartition('.')[0]}.enabled=false" if name.startswith("hook.") else f"{name}=" for name in programs)
     return [word for option in dict.fromkeys(off) for word in ("-c", option)]
 
 

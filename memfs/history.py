@@ -179,7 +179,7 @@ class History(NamedTuple):
         if not others:
             raise NoVersion(self.memory_id, "", [])
         nearer = (version for version in others if leads_here(version.commit))
-        settled = (each for each in (*nearer, *others) if memories.parse(each.raw, each.path).state != "conflict")
+        settled = (version for version in (*nearer, *others) if not memories.is_in_conflict(version.raw))
         return next(settled, others[0])
 
 

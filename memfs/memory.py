@@ -207,6 +207,11 @@ def parse(raw: bytes, path: str) -> Memory:
     return memory._replace(state="conflict", problems=(*memory.problems, in_conflict))
 
 
+def is_in_conflict(raw: bytes) -> bool:
+    """Return whether the file *raw* is in the state `conflict`; most files need no parsing for that."""
+    return b"<<<<<<<" in raw and parse(raw, "").state == "conflict"
+
+
 def unreadable(path: str, reason: str, line: int = 0) -> Memory:
     """Return the memory that stands for a file whose text cannot be had: found by its path only."""
     stem = path.rpartition("/")[2].rpartition(".")[0]

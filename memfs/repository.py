@@ -162,9 +162,13 @@ class Repository:
         return {"GIT_DIR": str(self.folder), "GIT_WORK_TREE": str(self.top)}
 
     @cached_property
-    def _overruling(self) -> Sequence[str]:
+    def _settings(self) -> Sequence[str]:
         asked = git.run(self.top, "config", *git.PROGRAMS, environ=self._where, seconds=READING_SECONDS, fine=(0, 1))
-        options = git.overruling(asked.fields)
+        return asked.fields
+
+    @cached_property
+    def _overruling(self) -> Sequence[str]:
+        options = git.overruling(self._settings)
         if options is None:
             raise Refused(
                 f"The settings of {self.top} call a filter or a hook by a name with `=`, which memfs cannot keep "
@@ -307,7 +311,9 @@ class Repository:
         """Yield what git-fast-import(1) reads."""
         said = message.encode("utf-8", "replace")
         yield f"reset {SCRATCH}\n\ncommit {SCRATCH}\nmark :1\n".encode()
-        yield f"author {self._identity('AUTHOR')}\ncommitter {self._identity('COMMITTER')}\n".encode()
+        committer = self._identity("COMMITTER")
+        author = self._identity("AUTHOR") if self._are_two() else committer
+        yield f"author {author}\ncommitter {committer}\n".encode()
         yield b"data %d\n%s\n" % (len(said), said)
         for word, parent in zip(("from", *["merge"] * len(parents)), parents, strict=False):
             yield f"{word} {parent}\n".encode()
@@ -339,6 +345,11 @@ class Repository:
     def _nothing(self) -> str:
         """The name that stands for no object."""
         return "0" * len(self.oid(b""))
+
+    def _are_two(self) -> bool:
+        """Return whether who writes may be another than who commits, or at another time."""
+        said = [name for name in os.environ if name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_"))]
+        return bool(said) or any(name.startswith(git.PEOPLE) for name in self._settings)
 
     def _identity(self, role: str) -> str:
         """Return who commits, as git knows the user; memfs, when it does not."""
