@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -11,11 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.worlds import World
+from tests.worlds import within_deadline
 
 OUTSIDE = ("--", ".", ":(exclude,glob)**/.memory/**")
 """What limits a git command to all that is no memory."""
+ALIVE = "alive"
+"""A pipe beside the trap, which every git that memfs starts through it holds open until it ends."""
 _TRAP = """\
 #!/bin/sh
+exec 9<>"{alive}"
 case " $* " in *" {verb} "*)
     echo >>"{count}"
     if [ "$(wc -l <"{count}")" -eq {number} ]; then
@@ -125,9 +130,27 @@ def trap(world: World, verb: str, script: str, *, number: int = 1, after: bool =
     git, path = shutil.which("git"), world.environ["PATH"]
     folder = world.root / f"trap-{os.urandom(4).hex()}"
     folder.mkdir()
+    os.mkfifo(folder / ALIVE)
     first, then = (f'"{git}" "$@" || exit', "exit 0") if after else ("", "")
     values = {"verb": verb, "count": folder / "count", "number": number, "path": path, "script": script, "git": git}
-    text = _TRAP.format(first=first, then=then, **values)
+    text = _TRAP.format(first=first, then=then, alive=folder / ALIVE, **values)
     (folder / "git").write_text(text)
     (folder / "git").chmod(0o755)
     return {"PATH": f"{folder}:{path}"}
+
+
+def await_gits(environ: Mapping[str, str]) -> None:
+    """Wait until every git that memfs started in the environment *environ*, which `trap` made, has ended.
+
+    A git lives on when memfs alone is killed.
+    """
+    pipe = Path(environ["PATH"].split(":")[0], ALIVE)
+
+    def ended() -> bool:
+        try:
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            return error.errno == errno.ENXIO  # nobody holds the other end
+        return False
+
+    assert within_deadline(ended), "a git that memfs started is still at work"

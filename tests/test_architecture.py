@@ -6,6 +6,7 @@ import ast
 import json
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -214,21 +215,25 @@ HEAVY = ("rich", "regex", "tomlkit", "detect_secrets", "mcp", "git", "watchdog",
 """What a fresh process that only looks something up has no time for."""
 
 
-def tree_of(name: str) -> ast.Module:
-    """Return the syntax tree of the module *name*."""
-    return ast.parse(SOURCES[name].read_text(encoding="utf-8"))
+@cache
+def nodes_of(name: str) -> tuple[ast.AST, ...]:
+    """Return every node of the syntax tree of the module *name*, the module first; it is read once for all tests."""
+    return tuple(ast.walk(ast.parse(SOURCES[name].read_text(encoding="utf-8"))))
 
 
-def imports_of(name: str) -> Iterator[tuple[str, int]]:
-    """Yield every module that the module *name* imports, early, late or for types alone, with the line."""
-    for node in ast.walk(tree_of(name)):
+@cache
+def imports_of(name: str) -> tuple[tuple[str, int], ...]:
+    """Return every module that the module *name* imports, early, late or for types alone, with the line."""
+    imported = []
+    for node in nodes_of(name):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
+            imported += [(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{name}:{node.lineno} imports relatively"
             for alias in node.names:
                 whole = f"{node.module}.{alias.name}"
-                yield (whole if whole in SOURCES else str(node.module)), node.lineno
+                imported.append((whole if whole in SOURCES else str(node.module), node.lineno))
+    return tuple(imported)
 
 
 def room_of(name: str) -> str:
@@ -245,7 +250,7 @@ def height(layers: tuple[tuple[str, ...], ...], name: str) -> int:
 
 def functions_of(name: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Yield every function and method of the module *name*."""
-    for node in ast.walk(tree_of(name)):
+    for node in nodes_of(name):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
 
@@ -333,7 +338,7 @@ def test_pure_modules_touch_no_disk(name: str) -> None:
     touching = {"os", "pathlib", "shutil", "tempfile", "subprocess", "socket", "fcntl", "io"}
 
     assert {imported for imported, _ in imports_of(name)} & touching == set()
-    calls = [node.func for node in ast.walk(tree_of(name)) if isinstance(node, ast.Call)]
+    calls = [node.func for node in nodes_of(name) if isinstance(node, ast.Call)]
     assert [call.id for call in calls if isinstance(call, ast.Name) and call.id == "open"] == []
 
 
@@ -342,7 +347,10 @@ def test_a_module_says_what_it_is_and_stays_small(name: str) -> None:
     """Each module has a docstring and at most 550 lines."""
     text = SOURCES[name].read_text(encoding="utf-8")
 
-    assert ast.get_docstring(tree_of(name)), f"{name} has no docstring"
+    module = nodes_of(name)[0]
+
+    assert isinstance(module, ast.Module)
+    assert ast.get_docstring(module), f"{name} has no docstring"
     assert len(text.splitlines()) <= LONGEST_MODULE
     assert len(text.splitlines()) < 20 or "from __future__ import annotations" in text
 
@@ -377,7 +385,7 @@ def test_nothing_prints_past_the_renderer() -> None:
     wrong = [
         f"{name}:{node.lineno}"
         for name in SOURCES
-        for node in ast.walk(tree_of(name))
+        for node in nodes_of(name)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "breakpoint")
     ]
 
@@ -390,8 +398,8 @@ def test_no_thread_but_the_watchers_and_no_socket_but_the_servers() -> None:
     wrong = []
     for name in SOURCES:
         imported = {module.split(".", maxsplit=1)[0] for module, _ in imports_of(name)}
-        names = {node.attr for node in ast.walk(tree_of(name)) if isinstance(node, ast.Attribute)}
-        names |= {node.id for node in ast.walk(tree_of(name)) if isinstance(node, ast.Name)}
+        names = {node.attr for node in nodes_of(name) if isinstance(node, ast.Attribute)}
+        names |= {node.id for node in nodes_of(name) if isinstance(node, ast.Name)}
         if not name.startswith(("memfs.watch", "memfs.faces.mcp")) and (
             imported & {"socket", "http", "urllib", "asyncio", "multiprocessing"} or names & starters
         ):

@@ -28,6 +28,7 @@ from tests.disks import POWER
 from tests.disks import THROUGH
 from tests.disks import disk_of
 from tests.repositories import Git
+from tests.repositories import await_gits
 from tests.repositories import begun
 from tests.repositories import trap
 from tests.worlds import World
@@ -1033,6 +1034,7 @@ def test_a_commit_that_is_killed_at_any_step_harms_nothing(world: World, git: Gi
     answer = commit(world, git, environ=environ)
 
     assert answer.code == -signal.SIGKILL
+    await_gits(environ)
     assert_sound(git)
 
 
@@ -1040,17 +1042,21 @@ def test_a_commit_that_is_killed_at_any_step_harms_nothing(world: World, git: Gi
 def test_a_commit_that_is_killed_at_any_time_harms_nothing(world: World, git: Git, kills: int) -> None:
     """The same at random."""
     git.put(".memory/new.md", "the first version\n")
+    environ = trap(world, "no git command", "true")  # nothing but what `await_gits` needs
     began = time.monotonic()
-    done(world, git)
+    done(world, git, environ=environ)
     took = time.monotonic() - began
     for each in rounds(kills):
         git.put(".memory/new.md", f"version {each}\n")
-        process = subprocess.Popen([*MEMFS, "commit"], cwd=git.folder, env=world.environ, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [*MEMFS, "commit"], cwd=git.folder, env={**world.environ, **environ}, stdout=subprocess.DEVNULL
+        )
         try:
             process.wait(random.uniform(0.4, 1.1) * took)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        await_gits(environ)
         git("fsck", "--full", "--strict", "--no-dangling")
         assert set(git("diff", "--cached", "--name-only").split()) <= {".memory/new.md"}
         committing.standing(here(git))
@@ -1067,7 +1073,7 @@ def test_a_commit_that_is_interrupted_leaves_no_lock(world: World, git: Git, ste
     """Ctrl-C at any step: it is done or not done, and says so by its exit code."""
     verb, number = STEPS[step]
     git.put(".memory/new.md", "A new memory.\n")
-    environ = trap(world, verb, "kill -INT $memfs; sleep 0.3", number=number, after=step == AFTER)
+    environ = trap(world, verb, "kill -INT $memfs; sleep 60", number=number, after=step == AFTER)
 
     answer = commit(world, git, environ=environ)
 
