@@ -297,7 +297,7 @@ def test_a_commit_is_written_and_nothing_else(git: Git, repository: Repository) 
     assert git.state() == before
     assert git.files(name) == ["a.txt", "m/new.md", "m/one.md"]
     assert git("log", "-1", "--format=%B", name) == "said\n\nmore"
-    assert [path.name for path in (git.folder / ".git/refs").iterdir()] == ["heads", "tags"]
+    assert {path.name for path in (git.folder / ".git/refs").iterdir()} == {"heads", "tags"}
     git.check()
 
 
