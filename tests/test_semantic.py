@@ -28,6 +28,7 @@ from memfs.semantic.passage import MOST
 from memfs.semantic.passage import WORDS
 from memfs.values import Value
 from memfs.workspace import Workspace
+from memfs.workspace.meaning import LEARNED_PASSAGES
 from tests.commands import as_json
 from tests.commands import memfs
 from tests.serving import within
@@ -478,7 +479,7 @@ def test_an_embedder_that_learned_from_a_sample_learns_no_more(world: World, mon
 
 @pytest.mark.usefixtures("installed")
 def test_an_embedder_learns_from_so_many_passages(world: World, llama: wordllama.WordLlama) -> None:
-    """Searches wait meanwhile; what a token that no passage has weighs tells how many there were."""
+    """Searches wait while they are read; what a token that no passage has weighs tells how many there were."""
     store = world.trusted() / ".memory"
     for number in range(70):
         (store / f"{number}.md").write_text(f"---\nid: m{number}\n---\n" + f"word{number} " * WORDS * MOST)
@@ -491,7 +492,7 @@ def test_an_embedder_learns_from_so_many_passages(world: World, llama: wordllama
     vectors.read()
     weights = np.frombuffer(vectors.embedder.knowledge, np.float16)
     assert vectors.learned_from == 70
-    assert math.exp(float(weights.max()) - 1) == pytest.approx(70 * MOST / 2, rel=0.02)
+    assert math.exp(float(weights.max()) - 1) == pytest.approx(LEARNED_PASSAGES, rel=0.02)
 
 
 def test_without_an_embedder_the_rest_works_and_status_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,12 +175,12 @@ class Finding:
         """
         with lock:
             meaning = self._meant(semantic=None)
-            due = meaning.due() if meaning else None
-        if meaning is None or due is None:
+            work = meaning.due() if meaning else None
+        if meaning is None or work is None:
             return False
-        made = due.made()
+        keep = work()
         with lock:
-            meaning.keep(due, made)
+            meaning.keep(keep)
             return not meaning.is_ready()
 
     def recalled(self, prompt: str) -> Sequence[Entry]:

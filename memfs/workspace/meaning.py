@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
-from typing import NamedTuple
 
 from memfs import rank
 from memfs.errors import Busy
@@ -30,7 +31,6 @@ from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
     from memfs.semantic import Passages
-    from memfs.semantic import Rows
 
 COPIES = 20_000
 """Files that may have the texts whose vectors are to be made: many have the same."""
@@ -39,28 +39,17 @@ FARTHEST = 200
 SAMPLE, GROWTH = 1_000, 4
 """Memories that an embedder learns from at most, and how many times as many there must be for it to learn anew."""
 LEARNED_PASSAGES = 2_000
-"""Passages of those that it learns from at most, about a second's worth: searches wait meanwhile."""
+"""Passages of those that it learns from at most; with long memories they come from fewer of them."""
+READ_AT_ONCE = 20
+"""Memories whose passages are read before it is asked whether there are enough."""
 WORTHWHILE = 1_000
 """Memories of which there must be vectors for it to be asked which of them are still of use."""
 EVERYTHING = Query("")
 
 
-class Due(NamedTuple):
-    """Memories whose vectors are to be made.
-
-    Attributes:
-        passages: By the digest of a memory's file.
-        embedder: By which.
-        label: Of the vectors that they are to be kept with.
-    """
-
-    passages: Mapping[str, Sequence[str]]
-    embedder: Embedder
-    label: bytes
-
-    def made(self) -> Mapping[str, Rows]:
-        """Return the vectors; takes its time, and may run beside anything else."""
-        return {digest: self.embedder.embed(texts) for digest, texts in self.passages.items()}
+Keep = Callable[[], object]
+Work = Callable[[], Keep]
+"""Takes its time, and may run beside anything else; returns what keeps its outcome, for all processes."""
 
 
 class Meaning:
@@ -110,26 +99,30 @@ class Meaning:
         """Make the vectors that are missing, for about *seconds* at most; return what the caller should know."""
         deadline = time.monotonic() + seconds
         while self.left() and time.monotonic() < deadline:
-            due = self.due()
-            self.keep(due, due.made())
+            self.keep(self.due()())
         left = len(self.left())
         return [f"{left:,} memories are found by their words alone: repeat the search to go on with them."] * bool(left)
 
-    def due(self) -> Due:
-        """Return some memories that have no vectors yet; none when all have."""
-        if self.left():
-            self._learn()
-        else:
+    def due(self) -> Work:
+        """Return the next step: learning from the memories, or making the vectors of some that have none yet."""
+        left, vectors = self.left(), self._vectors
+        if not left:
             self._throw_away()
-        left = self.left()
-        some = left[: self._vectors.embedder.at_once]
+        elif texts := self._to_learn():
+            embedder, count = vectors.embedder, len(self._listed[1])
+            return lambda: partial(vectors.begin, embedder.learned(texts), count)
+        some = left[: vectors.embedder.at_once]
         self._left = self._left[0], left[len(some) :]  # a file that is not what the index says is not tried again
-        return Due(self._passages(some), self._vectors.embedder, self._vectors.label)
+        return partial(self._embedded, self._passages(some), vectors.embedder, vectors.label)
 
-    def keep(self, due: Due, made: Mapping[str, Rows]) -> None:
-        """Keep the vectors *made* of what was *due*, for all processes; unless another one is writing them."""
+    def _embedded(self, passages: Mapping[str, Sequence[str]], embedder: Embedder, label: bytes) -> Keep:
+        made = {digest: embedder.embed(texts) for digest, texts in passages.items()}
+        return partial(self._vectors.add, made, label)
+
+    def keep(self, keep: Keep) -> None:
+        """Keep the outcome of some work, unless another process is writing there; then it is done again."""
         with suppress(Busy):
-            self._vectors.add(made, due.label)
+            keep()
 
     def is_ready(self) -> bool:
         """Return whether all memories have vectors that can have some; if so, the next search has them at hand."""
@@ -164,18 +157,21 @@ class Meaning:
         entries = self._entries({hit.digest: (hit.store, hit.path) for hit in found}.values())
         return {entry.file.digest: passages(entry.memory) for entry in entries if entry.file.digest}
 
-    def _learn(self) -> None:
-        """Let the embedder learn from the view's memories, once there are many more than it learned from."""
+    def _to_learn(self) -> Sequence[str]:
+        """Return what the embedder is to learn from: nothing, until there are many more memories than it did from."""
         vectors = self._vectors
         if not vectors.embedder.learns or vectors.learned_from >= SAMPLE:
-            return
+            return []
         digests = self._digests(self._places(), datetime.now(UTC))
-        if len(digests) >= GROWTH * vectors.learned_from:
-            sample = digests[:: math.ceil(len(digests) / SAMPLE)]  # they are in the order of their digests: any
-            texts = [text for each in self._passages(sample).values() for text in each]
-            with suppress(Busy):
-                some = texts[:: math.ceil(len(texts) / LEARNED_PASSAGES) or 1]
-                vectors.begin(vectors.embedder.learned(some), len(digests))
+        if len(digests) < GROWTH * vectors.learned_from:
+            return []
+        sample = digests[:: math.ceil(len(digests) / SAMPLE)]  # they are in the order of their digests: any
+        texts: list[str] = []
+        for start in range(0, len(sample), READ_AT_ONCE):
+            if len(texts) < LEARNED_PASSAGES:
+                read = self._passages(sample[start : start + READ_AT_ONCE])
+                texts += [text for each in read.values() for text in each]
+        return texts[:LEARNED_PASSAGES]
 
     def _throw_away(self) -> None:
         """Throw away the vectors of memories that no store has any more, once, when they are the most."""
