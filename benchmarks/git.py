@@ -97,9 +97,9 @@ class Bench:
         git(world.project, "init", "-q")
         memfs(world, "commit")
         asked = corpus.questions(world.notes, self.runs, seed=3)
-        first = memfs(world, "search", "--at", "HEAD", asked[0].text)
+        first = memfs(world, "search", "--at", "HEAD", "--", asked[0].text)
         yield Row(f"search --at, {FEW:,} memories, first", "s", [first], Goal(1.0), "a process, index and all")
-        took = [memfs(world, "search", "--at", "HEAD", each.text) for each in asked]
+        took = [memfs(world, "search", "--at", "HEAD", "--", each.text) for each in asked]
         yield Row("search --at, repeated", "ms", took, Goal(100.0), "a process each")
 
     def learning(self) -> Iterator[Row]:
