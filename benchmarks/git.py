@@ -65,7 +65,7 @@ class Bench:
                 took.append(memfs(world, "commit"))
                 shutil.rmtree(new)
                 memfs(world, "commit")
-            note = "beside a staged file, which stays staged"
+            note = "files flushed before, beside a staged one that stays staged"
             yield Row(f"memfs commit of {count:,}, beside {FEW:,} others", "ms", took[1:], Goal(limit), note)
         staged = git(world.project, "diff", "--cached", "--name-only")
         if staged != "staged.txt\n":

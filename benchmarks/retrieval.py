@@ -63,6 +63,8 @@ EXAMPLE_TEXT = "This project uses MySQL with Drizzle ORM"
 EXAMPLE_EVERYWHERE = {"ulids.md": b"---\nimportance: 10\n---\nAlways use ULIDs for database IDs\n"}
 """As recall's WORKSPACE_MODES.md (joseairosa/recall, MIT) has it: one is the project's, the other is in all of them."""
 EXAMPLE_CUES = ["which database do we use", "how do we talk to the database", "schema and migrations"]
+EXAMPLE_PLACES = ("as recall has it", "amid the set")
+"""Among the two memories of recall's example; among the set's, several of which are about databases."""
 TIMED_QUESTIONS, WARM_QUESTIONS = 300, 20
 LIMIT = 15
 """Places that a search for ten hits asks the index for."""
@@ -168,7 +170,7 @@ def example() -> Table:
         files = {"example.md": memory.compose({"cues": EXAMPLE_CUES} if way.cues else {}, EXAMPLE_TEXT)}
         amid = files | devmem.files(cues=way.cues)
         rows.append([str(way), example_place(files, EXAMPLE_EVERYWHERE, way), example_place(amid, {}, way)])
-    return Table(f'Place of "{EXAMPLE_TEXT}", asked "{EXAMPLE}"', ("as recall has it", "amid the set"), rows)
+    return Table(f'Place of "{EXAMPLE_TEXT}", asked "{EXAMPLE}"', EXAMPLE_PLACES, rows)
 
 
 def example_place(files: Mapping[str, bytes], everywhere: Mapping[str, bytes], way: Way) -> int | str:
@@ -229,8 +231,9 @@ def goals(found: dict[Way, Trial], places: Table) -> Table:
         values = {way: getattr(each.kinds[ALL], measure) for way, each in found.items()}
         lost = max(0.0, *(values[less] - value for way, value in values.items() for less in way.less()))
         rows.append([f"the most {MEASURES[measure]} that a part costs", "≤ 0.01", lost, verdict(is_met=lost <= 0.01)])
-    for way, place, _ in places.rows[1:]:
-        rows.append([f'{way}: "{EXAMPLE}", as recall has it', "≤ 2", place, verdict(is_met=place in (1, 2))])
+    for way, *found_at in places.rows[1:]:
+        for where, place in zip(EXAMPLE_PLACES, found_at, strict=True):
+            rows.append([f'{way}: "{EXAMPLE}", {where}', "≤ 2", place, verdict(is_met=place in (1, 2))])
     return Table("Goals", ("goal", "reached", ""), rows)
 
 

@@ -8,6 +8,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -70,6 +71,7 @@ PROGRAMS = ("--name-only", "-z", "--get-regexp", "^(filter|hook)[.].*[.]|^(autho
 """What `git config` is asked for the settings that name filters and hooks, each under a name of its own, or people."""
 PEOPLE = ("author.", "committer.")
 """Begin the names of settings by which who writes and who commits are two."""
+_LOADING = threading.Lock()
 _NO_GIT = "git cannot be started ({}); install it, or check PATH. All else works without."
 
 
@@ -290,14 +292,15 @@ def _git_python() -> ModuleType:
     They have an index, references, remotes and objects of their own, of which memfs uses none, take longer than most
     commands, and start git twice to see that it is there.
     """
-    found = {name: find_spec(name) for name in ("git", "gitdb") if name not in sys.modules}
-    bare = {name: module_from_spec(spec) for name, spec in found.items() if spec}
-    sys.modules.update(bare)
-    try:
-        return import_module("git.cmd")
-    finally:
-        for name in bare:
-            del sys.modules[name]
+    with _LOADING:
+        found = {name: find_spec(name) for name in ("git", "gitdb") if name not in sys.modules}
+        bare = {name: module_from_spec(spec) for name, spec in found.items() if spec}
+        sys.modules.update(bare)
+        try:
+            return import_module("git.cmd")
+        finally:
+            for name in bare:
+                del sys.modules[name]
 
 
 def _verb(command: Sequence[str]) -> str:

@@ -35,8 +35,8 @@ MOST_BLOBS = 1 << 31
 """Bytes of objects that are asked for at once; whoever asks knows how large they are."""
 PACKED = 50
 """Objects from which on they are written as one pack: one flush instead of one for each."""
-STAMPED = 50
-"""Files that git would read again from which on it is told their stamps; fewer are read sooner than that is done."""
+NAMED = 50
+"""Paths from which on git is told of the folder instead of each of them."""
 MODE = "100644"
 """Of a file that git had not before."""
 SCRATCH = "refs/memfs/pending"
@@ -95,7 +95,6 @@ class Repository:
         self.algorithm = algorithm
         self.tip = tip
         self._index = UserIndex(top, folder, self.run)
-        self._unstamped = 0
         self._trees: dict[tuple[str, ...], Mapping[str, Blob]] = {}
 
     @classmethod
@@ -123,10 +122,11 @@ class Repository:
         if answer.code and "not a git repository (or any" in answer.said:
             return None
         about, tips = said[: len(asked)], said[len(asked) :]
-        if answer.code or len(about) != len(asked) or not all(map(_COMMIT.fullmatch, tips)):
+        real = Path(os.path.realpath(folder))
+        is_plain = len(about) == len(asked) and len(tips) <= 1 and all(map(_COMMIT.fullmatch, tips))
+        if answer.code or not is_plain or Path(about[4]) not in (real, *real.parents):
             why = git.first_line(answer.said) or "a folder's name has more than one line"
             raise GitFailed(f"git does not open the repository around {folder}: {why}. `git status` there says more.")
-        real = Path(os.path.realpath(folder))
         if Path(said[2]) in (real, *real.parents):
             raise GitFailed(
                 f"{said[2]} is a git folder that lies among the files, with settings of its own; memfs leaves git "
@@ -242,9 +242,7 @@ class Repository:
         """Return the paths below *under* that may differ from *head*, as git's stamps tell: the others do not."""
         compared = ("diff-index", head) if head else ("diff-files",)
         options = ("-z", "--name-only", "--ignore-submodules=all")
-        found = set(self._read(compared[0], *options, *compared[1:], "--", *_below(under)).fields)
-        self._unstamped = len(found)
-        return found
+        return set(self._read(compared[0], *options, *compared[1:], "--", *_below(under)).fields)
 
     # ---- what it has
 
@@ -367,14 +365,12 @@ class Repository:
         new = self.write(changes, message, [old] if old else [])
         made = self._made(changes, old)
         with self._index.locked(LOCK_SECONDS):
-            try:
-                self._advance(new, old, made)
-            except Moved:
-                now = self.head()
-                if now == old or self.own_tree(now) != self.own_tree(old):
-                    raise
-                new = self.write(changes, message, [now])
-                self._advance(new, now, made)
+            now = self.head()
+            if now != old:  # while the index is locked hardly anybody moves it again
+                if self.own_tree(now) != self.own_tree(old):
+                    raise self._moved
+                new = self.write(changes, message, [now] if now else [])
+            self._advance(new, now, made)
         return new, made
 
     def advance(self, new: str, old: str, changes: Mapping[str, Blob | Staged | None]) -> None:
@@ -449,11 +445,13 @@ class Repository:
         """Have the user's index, which is locked, know *changes*; as it was if HEAD is not *new* in the end."""
         if not self._index.is_there() and self.head():
             return nullcontext()  # everything is staged as removed, and stays so
-        known = [(path, blob or Blob("0", self._nothing)) for path, blob in _removals_first(changes)]
+        entries = _removals_first(changes)
+        skipped = {path for path, blob in entries if isinstance(blob, Staged) and blob.skipped}
+        there = [_literally(path) for path, blob in entries if blob and path not in skipped]
         return self._index.changed(
-            [(path, blob.mode, blob.oid) for path, blob in known],
-            [path for path, blob in known if isinstance(blob, Staged) and blob.skipped],
-            (_below(self.prefix) or ["."]) if max(len(changes), self._unstamped) >= STAMPED else [],
+            [(path, *((blob.mode, blob.oid) if blob else ("0", self._nothing))) for path, blob in entries],
+            sorted(skipped),
+            there if len(there) < NAMED else _below(self.prefix) or ["."],
             lambda: self.head() == new,
         )
 

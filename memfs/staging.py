@@ -91,14 +91,14 @@ class UserIndex:
         Args:
             entries: Path from the top, mode and object of each; the mode "0" for one that is no more.
             skipped: Those of the paths that are left out of the work tree.
-            stamped: What git is to note the stamps of, so that no one reads those files again; they are read now.
+            stamped: What git is to note the stamps of, so that no one takes those files for changed, or reads them.
             is_done: Whether what the block was for has happened.
         """
         made, old = (self._folder / f"{_COPY}{name}" for name in (os.urandom(4).hex(), "old"))
         try:
             if self.is_there():
-                for copy in (made, old):
-                    shutil.copy2(self._place, copy)  # its time tells git which files it cannot know by their stamps
+                shutil.copy2(self._place, made)  # its time tells git which files it cannot know by their stamps
+                _keep(self._place, old)
             self._make(made, entries, skipped, stamped)
             try:
                 if made.exists():  # not when there is nothing at all to put into it
@@ -126,6 +126,15 @@ class UserIndex:
             self._run(*_UNFLUSHED, "update-index", "-z", "--skip-worktree", "--stdin", feed=feed, environ=there)
         if stamped and made.exists():
             self._run(*_UNFLUSHED, "add", "--refresh", "--", *stamped, environ=there, fine=(0, 1, 128))
+
+
+def _keep(place: Path, aside: Path) -> None:
+    """Have the file at *place* be at *aside*, too, and survive a power cut there; nobody writes in it."""
+    try:
+        os.link(place, aside)
+    except OSError:  # a file system without hard links
+        shutil.copy2(place, aside)
+        flush(aside)
 
 
 def _taken(lock: Path) -> bool:

@@ -366,9 +366,9 @@ class _Sync:
     def _check_out(self, ours: str, theirs: str, new: str, united: United) -> None:
         """Have the files, then HEAD, which is *ours*, be the commit *new*, in which that and *theirs* are one."""
         before, after = self._tree(ours), self._tree(new)
-        apart = left_out(self.repository, before.keys() | after.keys()) | self.apart
+        absent = left_out(self.repository, before.keys() | after.keys()) | self.apart
         checkout = Checkout(self.config, self.shelf, self.repository, self.load, self._shut, self.held)
-        steps = checkout.steps(before, after, united.clashes, apart)
+        steps = checkout.steps(before, after, united.clashes, absent)
         self.brought += [step.memory for step in steps if step.memory]
         self.repository.point(MERGING_REF, theirs)
         for number, step in enumerate(steps, 1):
@@ -376,7 +376,7 @@ class _Sync:
             self.progress("writing memories", number, len(steps))
         differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
         changes: dict[str, Blob | Staged | None] = {path: after.get(path) for path in differing}
-        changes |= {path: Staged(*after[path], 0, skipped=True) for path in differing & apart & after.keys()}
+        changes |= {path: Staged(*after[path], 0, skipped=True) for path in differing & absent & after.keys()}
         self.repository.advance(new, ours, changes)
         self.repository.point(MERGING_REF, "")
 

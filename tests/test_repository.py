@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +17,13 @@ from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.git import overruling
+from memfs.repository import NAMED
 from memfs.repository import Blob
 from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
+from memfs.staging import UserIndex
 from memfs.worktree import UNDERWAY
 from tests.repositories import Git
 from tests.repositories import begun
@@ -538,6 +541,59 @@ def test_a_conflict_is_settled_in_the_index_alone(git: Git, repository: Reposito
     assert repository.blobs([repository.oid(b"settled\n")]) == [b"settled\n"]
     assert (git("rev-parse", "HEAD"), git("ls-files", "-s", "a.txt", "m/one.md")) == (head, before)
     git.check()
+
+
+def test_the_index_is_not_touched_for_a_head_that_has_moved(
+    git: Git, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who dies with it in place would have staged what takes back the commit that was made meanwhile."""
+    old = repository.head()
+    git.put("m/one.md", "the user's\n")
+    git("commit", "-qam", "meanwhile")
+    monkeypatch.setattr(UserIndex, "changed", lambda *_: pytest.fail("the index is changed"))
+
+    with pytest.raises(Moved):
+        repository.commit({"m/one.md": b"seen before\n"}, "memfs", old)
+
+    assert git("status", "--porcelain") == ""
+    git.check()
+
+
+@pytest.mark.parametrize("count", [1, NAMED])
+def test_git_takes_what_was_committed_for_unchanged(git: Git, repository: Repository, count: int) -> None:
+    """Scripts ask so without refreshing the index; for one file, and for many with one that is gone."""
+    changes: dict[str, Content] = {f"m/n{number}.md": b"new\n" for number in range(count)}
+    for path in changes:
+        git.put(path, "new\n")
+    if count > 1:
+        changes["m/one.md"] = None
+        (git.folder / "m/one.md").unlink()
+
+    repository.commit(changes, "memfs", repository.head())
+
+    git("diff-index", "--quiet", "HEAD")
+    git("diff-files", "--quiet")
+
+
+def test_several_threads_may_be_the_first_to_ask_git() -> None:
+    """The command object is loaded once, whoever comes first."""
+    script = (
+        "import threading, memfs.git as git\n"
+        "from pathlib import Path\n"
+        "together = threading.Barrier(6)\n"
+        "def ask():\n"
+        "    together.wait()\n"
+        "    git.run(Path('.'), 'version')\n"
+        "    said.append('fine')\n"
+        "said = []\n"
+        "threads = [threading.Thread(target=ask) for _ in range(6)]\n"
+        "[each.start() for each in threads]\n"
+        "[each.join() for each in threads]\n"
+        "print(*said)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert (done.stdout.split(), done.stderr) == (["fine"] * 6, "")
 
 
 def test_one_process_of_memfs_waits_for_the_other(git: Git, monkeypatch: pytest.MonkeyPatch) -> None:

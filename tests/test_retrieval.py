@@ -124,16 +124,15 @@ def _by_meaning() -> None:
 
 @pytest.mark.usefixtures("_by_meaning")
 def test_the_meaning_finds_more_and_costs_nothing() -> None:
-    """Without cues R@5 is at least .95; with them, and in other words too, no measure falls by more than a point."""
+    """Without cues R@5 is at least .95; with them, and in other words too, none of all falls by more than a point."""
     for cues, also in product((False, True), repeat=2):
         with opened(devmem.files(cues=cues), semantic=True) as workspace:
             words = trial.ask(workspace, devmem.questions(also=also)).kinds["all"]
             meant = trial.ask(workspace, devmem.questions(also=also), semantic=True).kinds["all"]
 
         assert meant.r5 >= 0.95
-        assert meant.r1 >= words.r1 - 0.01
-        assert meant.r5 >= words.r5 - 0.01
-        assert meant.mrr >= words.mrr - 0.01
+        for measure in ("r1", "r5", "r10", "mrr", "ndcg10"):
+            assert getattr(meant, measure) >= getattr(words, measure) - 0.01, (measure, cues, also)
 
 
 @pytest.mark.usefixtures("_by_meaning")
