@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from memfs.credentials import _OVERLAP
@@ -81,6 +82,7 @@ SHAPES = [shape for each in _detectors() for shape in each.denylist] + list(_SHA
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.pattern[:30])
+@settings(max_examples=30)
 @given(data=st.data())
 def test_every_shape_that_a_detector_knows_has_it_asked(shape: re.Pattern[str], data: st.DataObject) -> None:
     """Whatever a detector would find is never passed over because it does not look like a credential at first."""
