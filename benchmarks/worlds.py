@@ -57,6 +57,7 @@ class World:
         written = corpus.write(folder / "project" / ".memory", notes)
         own = {name: str(folder / name[6:].lower()) for name in ("MEMFS_HOME", "MEMFS_CACHE", "MEMFS_STATE")}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
+        own["MEMFS_SEMANTIC"] = os.environ.get("MEMFS_SEMANTIC", "false")  # what the extra costs is to be asked for
         time.sleep(SETTLED_SECONDS)
         return cls(folder, notes, written.text_bytes, {**inherited, **own, "HOME": str(folder)})
 

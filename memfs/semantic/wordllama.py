@@ -20,7 +20,7 @@ class WordLlama:
     """The embedder over the token vectors *tokens*, of shape (vocabulary, dimensions).
 
     Args:
-        tokens: float32.
+        tokens: Of floats; they stay as short as they are.
         tokenizer: Of the same vocabulary.
         weights: By token; None: all alike.
     """
@@ -31,7 +31,9 @@ class WordLlama:
     at_once = 64
     learns = True
 
-    def __init__(self, tokens: Rows, tokenizer: Tokenizer, weights: NDArray[np.float16] | None = None) -> None:
+    def __init__(
+        self, tokens: NDArray[np.floating], tokenizer: Tokenizer, weights: NDArray[np.float16] | None = None
+    ) -> None:
         self.dimensions = tokens.shape[1]
         self.knowledge = b"" if weights is None else weights.tobytes()
         self._tokens = tokens
@@ -42,7 +44,7 @@ class WordLlama:
         """Return a unit row for each of *texts*; see `Embedder`."""
         rows = np.zeros((len(texts), self.dimensions), np.float32)
         for number, ids in enumerate(self._ids(texts)):
-            rows[number] = self._weights[ids] @ self._tokens[ids]
+            rows[number] = self._weights[ids] @ self._tokens[ids].astype(np.float32)
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
         return rows
 
@@ -79,4 +81,4 @@ def load(folder: Path) -> WordLlama:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return WordLlama(tokens.astype(np.float32), tokenizer)
+    return WordLlama(tokens, tokenizer)

@@ -166,7 +166,7 @@ TOOLS = (
     Tool(
         "get_memory",
         "Read",
-        "Read one memory whole, with all that is known of it.",
+        "Read one memory whole.",
         record(
             {
                 "memory_id": ID,
@@ -276,7 +276,7 @@ TOOLS = (
     Tool(
         "auto_session_start",
         "Begin a session",
-        "Call once when a session begins: standing directives, recent decisions, patterns, and what bears on the task.",
+        "Call once when a session begins: directives, recent decisions, patterns, and what bears on the task.",
         record(
             {
                 "workspace_path": text(),
@@ -293,7 +293,7 @@ TOOLS = (
         "memory_changes",
         "What others changed",
         "What other sessions and people saved, changed, moved or removed since this session last heard, or since an "
-        "answer's cursor or a time (12h, 7d, 2026-01-31). Use it in long work, before you rely on what you read.",
+        "answer's cursor or a time (12h, 7d, 2026-01-31). Use it in long work.",
         record({"since": text()}),
         reads=True,
     ),
