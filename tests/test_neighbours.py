@@ -314,6 +314,17 @@ def three(world: World) -> tuple[Workspace, Path]:
     return world.open(), store
 
 
+def test_two_names_of_one_memory_are_not_two(world: World) -> None:
+    """It is said which memory both are."""
+    here, store = three(world)
+    before = files_below(store)
+
+    with pytest.raises(Invalid, match=r"'a' and 'a\.md' are one, a\."):
+        here.consolidate(["a", "a.md"])
+
+    assert files_below(store) == before
+
+
 def test_several_memories_become_one_that_says_all_they_said(world: World) -> None:
     """No paragraph is lost or doubled; tags, cues and links are united; the others are removed, and named."""
     here, store = three(world)

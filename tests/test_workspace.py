@@ -229,6 +229,12 @@ def test_an_unknown_name_suggests_near_ones(world: World) -> None:
     assert "Did you mean abc1 (Use ULIDs everywhere)?" in str(refused.value)
 
 
+def test_a_name_that_nothing_comes_close_to_says_how_else_to_look(world: World) -> None:
+    """Nobody is left with a no."""
+    with pytest.raises(NotFound, match="`memfs search` finds memories by their words"):
+        world.open().get("nosuch")
+
+
 @pytest.mark.parametrize(
     "name", ["", " ", "p-", "nothing", "x.md", "*", ".*", "a" * 5_000, "\ud800", "ü" * 999, "a\nb"]
 )

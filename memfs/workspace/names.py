@@ -82,8 +82,10 @@ class Names:
             found = self._called(reference, stores)  # a text that nobody vouches for stands in nobody's way
         if found:
             return found
-        hint = f"Only the {self.view.mode} mode's stores were looked in." if self.view.mode != "hybrid" else ""
-        raise NotFound(reference, self._near(reference, stores), hint=hint)
+        near = self._near(reference, stores)
+        hints = [f"Only the {self.view.mode} mode's stores were looked in."] * (self.view.mode != "hybrid")
+        hints += ["`memfs search` finds memories by their words."] * (not near)
+        raise NotFound(reference, near, hint=" ".join(hints))
 
     def _called(self, reference: str, stores: Sequence[Store]) -> Sequence[Entry]:
         """Return the memory of *stores* that *reference* names, and its copies; nothing when none does."""

@@ -123,7 +123,8 @@ class Tidying:
             named = [self._names.resolve(each, self.view.stores)[0] for each in wanted]
             entries = list({entry.path: entry for entry in named}.values())
             if len(entries) <= 1:
-                raise Invalid("Name two memories or more that are to become one.")
+                same = f" {' and '.join(map(repr, wanted))} are one, {named[0].memory.id}." if len(wanted) > 1 else ""
+                raise Invalid(f"Name two memories or more that are to become one.{same}")
             if not keep and len({entry.store.key for entry in entries}) > 1:
                 raise Invalid("They lie in several scopes; name the one to keep.")
             kept = named[-1] if keep else self._neighbours.first(entries)
