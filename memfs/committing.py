@@ -82,13 +82,11 @@ def standing(store: Store) -> Standing | None:
     def below(paths: Iterable[str]) -> set[str]:
         return {path[len(prefix) :] for path in paths}
 
-    head = repository.tip
-    before = _memories(repository.own_tree(head), prefix)
-    index = repository.staged(prefix)
-    scan = store.scan()
+    tree, index, differing, scan = repository.stand(store.scan)
+    before = _memories(tree, prefix)
     nested = _nested(store, scan, below(path for path, staged in index.items() if staged.mode == LINK))
     present = {path for path in scan.files if not path.startswith(nested)}
-    doubtful = below(repository.doubtful(prefix, head)) | (present - before.keys())
+    doubtful = below(differing) | (present - before.keys())
     ignored = below(repository.ignored(sorted({prefix + path for path in present} - index.keys())))
     conflicts = below(path for path, staged in index.items() if staged.stage)
     contents: dict[str, Content] = {}
@@ -111,7 +109,7 @@ def standing(store: Store) -> Standing | None:
         else:
             contents[path] = None
     return Standing(
-        repository, head, index,
+        repository, repository.tip, index,
         new=tuple(path for path in contents if path not in before),
         changed=tuple(path for path, content in contents.items() if path in before and content is not None),
         gone=tuple(path for path, content in contents.items() if content is None),

@@ -10,15 +10,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from collections.abc import Container
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from contextlib import contextmanager
 from contextlib import suppress
 from functools import cache
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from importlib.util import module_from_spec
 from pathlib import Path
-from types import MappingProxyType
 from types import ModuleType
 from typing import NamedTuple
 from typing import TypedDict
@@ -148,13 +152,18 @@ def _ended(
         try:
             return _heard(process, feed or b"", seconds, most)
         except BaseException:
-            # asked first: a git that is killed leaves its locks behind, and then every later one is refused
-            with suppress(OSError, subprocess.TimeoutExpired):
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(GRACE_SECONDS)
-            with suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
             raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End *process* and all that it started."""
+    # asked first: a git that is killed leaves its locks behind, and then every later one is refused
+    with suppress(OSError, subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(GRACE_SECONDS)
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _heard(process: subprocess.Popen[bytes], feed: bytes, seconds: float, most: int) -> tuple[bytes, bytes]:
@@ -224,52 +233,91 @@ class Answer(NamedTuple):
         return os.fsdecode(self.out).rstrip("\n")
 
 
-class Bounds(TypedDict, total=False):
-    """What a command may take: seconds, by default `LONG_SECONDS`; bytes that it may print, `MOST_BYTES`."""
+Awaited = Callable[[], Answer]
+"""Waits for the answer of a command that was begun."""
 
+
+class Options(TypedDict, total=False):
+    """What a command gets and may take.
+
+    Attributes:
+        feed: For its standard input.
+        environ: More of the environment; what it names of git's own is not taken from the user's.
+        fine: The codes to end with that are no failure, by default 0 alone.
+        seconds: After which it is ended, with all that it started; by default `LONG_SECONDS`.
+        most: Bytes that it may print, by default `MOST_BYTES`.
+    """
+
+    feed: bytes | None
+    environ: Mapping[str, str]
+    fine: Container[int]
     seconds: float
     most: int
 
 
-def run(
-    folder: Path,
-    *command: str,
-    feed: bytes | None = None,
-    environ: Mapping[str, str] = MappingProxyType({}),
-    fine: Sequence[int] = (0,),
-    **bounds: Unpack[Bounds],
-) -> Answer:
+def run(folder: Path, *command: str, **options: Unpack[Options]) -> Answer:
     """Return how the git command *command* ended in *folder*: no hook, filter, helper or editor is run by it.
 
     Args:
         folder: Where git looks for a repository.
         command: Fixed words of ours, and values behind options or `--`. Plumbing: what compares a file of the work
             tree runs the repository's filters.
-        feed: For its standard input.
-        environ: More of the environment; what it names of git's own is not taken from the user's.
-        fine: The codes to end with that are no failure.
-        bounds: Beyond which it is ended, with all that it started.
+        options: See there.
 
     Raises:
         GitFailed: There is no git, it took too long, printed too much, or ended with another code.
     """
+    with begun(folder, *command, **options) as answer:
+        return answer()
+
+
+@contextmanager
+def begun(folder: Path, *command: str, **options: Unpack[Options]) -> Iterator[Awaited]:
+    """Start what `run` runs, and give what waits for its answer; it is ended with the block if nobody did.
+
+    Raises:
+        GitFailed: As `run` does; but for a missing git when the answer is waited for.
+    """
+    process = _started(folder, command, options)
+    try:
+        yield partial(_answer, process, folder, command, options)
+    finally:
+        if process.returncode is None:
+            with process:
+                _end(process)
+
+
+def _started(folder: Path, command: Sequence[str], options: Options) -> subprocess.Popen[bytes]:
+    """Start what `run` runs.
+
+    Raises:
+        GitFailed: There is no git.
+    """
     git_python = _git_python()
-    seconds, most = bounds.get("seconds", LONG_SECONDS), bounds.get("most", MOST_BYTES)
-    given = {**_ASKED_ENVIRON, **environ}
+    given = {**_ASKED_ENVIRON, **options.get("environ", {})}
     foreign = [name for name in {*os.environ} - {*given} if name.startswith("GIT_") and not name.startswith(_KEPT)]
     without = ["env", *(word for name in foreign for word in ("-u", name))] if foreign else []
     try:
         started = git_python.Git(str(folder)).execute(
             [*without, "git", "-C", str(folder.absolute()), *_HARDENED, *_DURABLE, *command],
-            istream=subprocess.DEVNULL if feed is None else subprocess.PIPE,
+            istream=subprocess.DEVNULL if options.get("feed") is None else subprocess.PIPE,
             as_process=True,
             env=given,
             start_new_session=True,
         )
-        process = started.proc
-        assert process is not None  # noqa: S101  (GitPython forgets it once it has ended)
-        out, said = _ended(process, feed, seconds, most)
     except (git_python.GitCommandNotFound, OSError) as error:
+        raise GitFailed(_NO_GIT.format(error)) from error
+    process: subprocess.Popen[bytes] = started.proc
+    started.proc = None  # GitPython would end it with the object
+    return process
+
+
+def _answer(process: subprocess.Popen[bytes], folder: Path, command: Sequence[str], options: Options) -> Answer:
+    """Return how *process* ended, once it has; raises as `run` does."""
+    seconds, most = options.get("seconds", LONG_SECONDS), options.get("most", MOST_BYTES)
+    try:
+        out, said = _ended(process, options.get("feed"), seconds, most)
+    except OSError as error:
         raise GitFailed(_NO_GIT.format(error)) from error
     except subprocess.TimeoutExpired as error:
         raise GitFailed(f"git {_verb(command)} took longer than {seconds:g} s in {folder} and was ended.") from error
@@ -279,7 +327,7 @@ def run(
     answer = Answer(process.returncode, out, said.decode("utf-8", "replace").strip())
     if answer.said.startswith("env: "):
         raise GitFailed(_NO_GIT.format(answer.said))
-    if answer.code not in fine:
+    if answer.code not in options.get("fine", (0,)):
         why = first_line(answer.said) or f"exit {answer.code}"
         raise GitFailed(f"git {_verb(command)} failed in {folder}: {why}")
     return answer

@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -17,9 +18,9 @@ from contextlib import AbstractContextManager
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 from typing import TypeVar
+from typing import Unpack
 
 from memfs import git
 from memfs import worktree
@@ -43,6 +44,9 @@ SCRATCH = "refs/memfs/pending"
 """The branch that git-fast-import(1) wants for a commit; it is there neither before nor after."""
 _FETCH = "`git fetch` may bring it, `git fsck` tells more."
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_LS_TREE = ("ls-tree", "-r", "-z", "--full-tree")
+_LS_FILES = ("ls-files", "-z", "-t", "-s", "--full-name")
+_DIFFERING = ("-z", "--name-only", "--ignore-submodules=all")
 New = TypeVar("New")
 
 
@@ -142,19 +146,30 @@ class Repository:
         git.run(top, "init", "--quiet", "--initial-branch=main", "--template=", "--object-format=sha1")
         return cls(top, top / ".git", "", "sha1")
 
-    def run(self, *command: str, environ: Mapping[str, str] = MappingProxyType({}), **options: object) -> git.Answer:
+    def run(self, *command: str, **options: Unpack[git.Options]) -> git.Answer:
         """Run a git command at the top of the work tree, without the filters and hooks of its settings; see `git.run`.
 
         Raises:
             GitFailed: As `git.run` does.
             Refused: One of the filters or hooks cannot be kept from running.
         """
-        more = {**self._where, **environ}
-        return git.run(self.top, *self._overruling, *command, environ=more, **options)  # type: ignore[arg-type]
+        with self._begun(*command, **options) as answer:
+            return answer()
 
-    def _read(self, *command: str, **options: object) -> git.Answer:
+    def _read(self, *command: str, **options: Unpack[git.Options]) -> git.Answer:
         """Run a git command that reads and takes no time; see `run`."""
-        return self.run(*command, seconds=READING_SECONDS, **options)  # type: ignore[arg-type]
+        with self._asked(*command, **options) as answer:
+            return answer()
+
+    def _asked(self, *command: str, **options: Unpack[git.Options]) -> AbstractContextManager[git.Awaited]:
+        """Begin what `_read` runs."""
+        about: git.Options = {"seconds": READING_SECONDS, **options}
+        return self._begun(*command, **about)
+
+    def _begun(self, *command: str, **options: Unpack[git.Options]) -> AbstractContextManager[git.Awaited]:
+        """Begin what `run` runs: git works while others are begun; see `git.begun`."""
+        about: git.Options = {**options, "environ": {**self._where, **options.get("environ", {})}}
+        return git.begun(self.top, *self._overruling, *command, **about)
 
     @property
     def _where(self) -> dict[str, str]:
@@ -184,9 +199,7 @@ class Repository:
 
     def commit_of(self, revision: str) -> str:
         """Return the name of the commit that *revision* means, empty when it means none."""
-        return self._read(
-            "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}", fine=(0, 1, 128)
-        ).line
+        return self._read(*_commit_of(revision), fine=(0, 1, 128)).line
 
     def underway(self) -> str:
         """Return what its user is in the middle of, in words; empty when nothing."""
@@ -207,22 +220,33 @@ class Repository:
         return self.tree(revision, [self.prefix] if self.prefix else [])
 
     def _tree(self, revision: str, under: Sequence[str]) -> dict[str, Blob]:
-        listed = self._read("ls-tree", "-r", "-z", "--full-tree", revision, "--", *map(_literally, under))
-        found = {}
-        for line in listed.fields:
-            about, path = line.split("\t", 1)
-            mode, _, oid = about.split(" ")
-            found[path] = Blob(mode, oid)
-        return found
+        return _blobs_in(self._read(*_LS_TREE, revision, "--", *map(_literally, under)))
 
     def staged(self, under: str) -> dict[str, Staged]:
         """Return the files below *under* that the user's index has, by path; of a conflict one of its sides."""
-        found = {}
-        for line in self._read("ls-files", "-z", "-t", "-s", "--full-name", "--", *_below(under)).fields:
-            about, path = line.split("\t", 1)
-            tag, mode, oid, stage = about.split(" ")
-            found[path] = Staged(mode, oid, int(stage), tag == "S")
-        return found
+        return _staged_in(self._read(*_LS_FILES, "--", *_below(under)))
+
+    def stand(self, meanwhile: Callable[[], New]) -> tuple[Mapping[str, Blob], dict[str, Staged], set[str], New]:
+        """Return what there is below `prefix`, for which git is asked three things at once.
+
+        Args:
+            meanwhile: Looks at the files themselves, while git works.
+
+        Returns:
+            `own_tree` of the `tip`, `staged`, the paths that may differ from the tip in the index or on disk, as git's
+            stamps tell (the others do not), and what *meanwhile* returned.
+        """
+        tip, below = self.tip, _below(self.prefix)
+        compared = ("diff-index", *_DIFFERING, tip) if tip else ("diff-files", *_DIFFERING)
+        with (
+            self._asked(*compared, "--", *below) as doubtful,
+            self._asked(*_LS_FILES, "--", *below) as staged,
+            self._asked(*_LS_TREE, tip, "--", *below) if tip else nullcontext(None) as tree,
+        ):
+            found = meanwhile()
+            if tree:
+                self._trees[(tip, self.prefix) if self.prefix else (tip,)] = _blobs_in(tree())
+            return self.own_tree(tip), _staged_in(staged()), set(doubtful().fields), found
 
     def sides(self, path: str) -> dict[int, str]:
         """Return what a conflict about *path* is between: stage (1 base, 2 ours, 3 theirs) → object."""
@@ -237,12 +261,6 @@ class Repository:
         feed = os.fsencode("".join(f"./{path}\0" for path in paths))
         found = self._read("check-ignore", "--no-index", "-z", "--stdin", feed=feed, fine=(0, 1)).fields
         return {path.removeprefix("./") for path in found}
-
-    def doubtful(self, under: str, head: str) -> set[str]:
-        """Return the paths below *under* that may differ from *head*, as git's stamps tell: the others do not."""
-        compared = ("diff-index", head) if head else ("diff-files",)
-        options = ("-z", "--name-only", "--ignore-submodules=all")
-        return set(self._read(compared[0], *options, *compared[1:], "--", *_below(under)).fields)
 
     # ---- what it has
 
@@ -365,12 +383,14 @@ class Repository:
         new = self.write(changes, message, [old] if old else [])
         made = self._made(changes, old)
         with self._index.locked(LOCK_SECONDS):
-            now = self.head()
-            if now != old:  # while the index is locked hardly anybody moves it again
-                if self.own_tree(now) != self.own_tree(old):
-                    raise self._moved
+            try:
+                self._advance(new, old, made)
+            except Moved:
+                now = self.head()
+                if now == old or self.own_tree(now) != self.own_tree(old):
+                    raise
                 new = self.write(changes, message, [now] if now else [])
-            self._advance(new, now, made)
+                self._advance(new, now, made)  # while the index is locked hardly anybody moves it again
         return new, made
 
     def advance(self, new: str, old: str, changes: Mapping[str, Blob | Staged | None]) -> None:
@@ -385,8 +405,6 @@ class Repository:
             StorageFailed: The index cannot be written; nothing was changed.
         """
         with self._index.locked(LOCK_SECONDS):
-            if self.head() != old:
-                raise self._moved
             self._advance(new, old, changes)
 
     def stage(self, path: str, raw: bytes | None) -> None:
@@ -411,13 +429,19 @@ class Repository:
         """
         if self.underway():
             raise self._moved
-        with self._index_with(changes, new):
-            try:
-                self.point("HEAD", new, old or self._nothing)
-            except GitFailed as error:
-                if self.head() != old:  # by a commit that was begun before, whose message somebody was writing
-                    raise self._moved from error
-                raise
+        with self._asked(*_commit_of("HEAD"), fine=(0, 1, 128)) as head:
+
+            def check() -> None:
+                if head().line != old:
+                    raise self._moved
+
+            with self._index_with(changes, new, check):
+                try:
+                    self.point("HEAD", new, old or self._nothing)
+                except GitFailed as error:
+                    if self.head() != old:  # by a commit that was begun before, whose message somebody was writing
+                        raise self._moved from error
+                    raise
 
     def point(self, ref: str, new: str, *old: str) -> None:
         """Have *ref* name the commit *new* (empty: nothing), if it names *old* now.
@@ -441,9 +465,15 @@ class Repository:
     def _moved(self) -> Moved:
         return Moved(f"Somebody else worked in {self.top} at the same moment; nothing was changed. Repeat it.")
 
-    def _index_with(self, changes: Mapping[str, Blob | Staged | None], new: str) -> AbstractContextManager[None]:
-        """Have the user's index, which is locked, know *changes*; as it was if HEAD is not *new* in the end."""
+    def _index_with(
+        self, changes: Mapping[str, Blob | Staged | None], new: str, check: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[None]:
+        """Have the user's index, which is locked, know *changes*; as it was if HEAD is not *new* in the end.
+
+        Nothing is touched before *check* has raised nothing.
+        """
         if not self._index.is_there() and self.head():
+            check()
             return nullcontext()  # everything is staged as removed, and stays so
         entries = _removals_first(changes)
         skipped = {path for path, blob in entries if isinstance(blob, Staged) and blob.skipped}
@@ -452,8 +482,25 @@ class Repository:
             [(path, *((blob.mode, blob.oid) if blob else ("0", self._nothing))) for path, blob in entries],
             sorted(skipped),
             there if len(there) < NAMED else _below(self.prefix) or ["."],
+            check,
             lambda: self.head() == new,
         )
+
+
+def _blobs_in(listed: git.Answer) -> dict[str, Blob]:
+    """Return what `_LS_TREE` listed."""
+    lines = (line.split("\t", 1) for line in listed.fields)
+    return {path: Blob(about.split(" ")[0], about.split(" ")[2]) for about, path in lines}
+
+
+def _staged_in(listed: git.Answer) -> dict[str, Staged]:
+    """Return what `_LS_FILES` listed."""
+    found = {}
+    for line in listed.fields:
+        about, path = line.split("\t", 1)
+        tag, mode, oid, stage = about.split(" ")
+        found[path] = Staged(mode, oid, int(stage), tag == "S")
+    return found
 
 
 def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:
@@ -464,6 +511,11 @@ def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:
 def _literally(path: str) -> str:
     """Return *path* as git takes it for nothing else, whatever its characters are."""
     return f":(literal){path}"
+
+
+def _commit_of(revision: str) -> tuple[str, ...]:
+    """Return what git is asked for the name of the commit that *revision* means."""
+    return ("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
 
 
 def _below(folder: str) -> list[str]:

@@ -84,6 +84,7 @@ class UserIndex:
         entries: Sequence[tuple[str, str, str]],
         skipped: Sequence[str],
         stamped: Sequence[str],
+        check: Callable[[], None],
         is_done: Callable[[], bool],
     ) -> Iterator[None]:
         """Have the index, which is locked, know *entries*; if the block fails it is as it was, unless it *is_done*.
@@ -92,6 +93,7 @@ class UserIndex:
             entries: Path from the top, mode and object of each; the mode "0" for one that is no more.
             skipped: Those of the paths that are left out of the work tree.
             stamped: What git is to note the stamps of, so that no one takes those files for changed, or reads them.
+            check: Raises what keeps it from being done, before anything is touched.
             is_done: Whether what the block was for has happened.
         """
         made, old = (self._folder / f"{_COPY}{name}" for name in (os.urandom(4).hex(), "old"))
@@ -100,9 +102,12 @@ class UserIndex:
                 shutil.copy2(self._place, made)  # its time tells git which files it cannot know by their stamps
                 _keep(self._place, old)
             self._make(made, entries, skipped, stamped)
+            is_made = made.exists()  # not when there is nothing at all to put into it
+            if is_made:
+                flush(made)
+            check()
             try:
-                if made.exists():  # not when there is nothing at all to put into it
-                    flush(made)
+                if is_made:
                     made.replace(self._place)
                 flush(self._folder)
                 yield

@@ -23,7 +23,6 @@ from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
 from memfs.repository import Staged
-from memfs.staging import UserIndex
 from memfs.worktree import UNDERWAY
 from tests.repositories import Git
 from tests.repositories import begun
@@ -227,10 +226,13 @@ def test_ignored_is_what_a_rule_names_and_git_does_not_have(git: Git, repository
     assert repository.ignored([]) == set()
 
 
-def test_doubtful_is_what_differs_by_stamp_or_is_staged(git: Git, repository: Repository) -> None:
+def test_how_it_stands_is_asked_at_once_and_what_differs_by_stamp_or_is_staged_is_told(
+    git: Git, repository: Repository
+) -> None:
     """All else is as in the last commit."""
-    head = repository.head()
-    assert repository.doubtful("m/", head) == set()
+    own = opened(git.folder / "m")
+    tree, staged, differing, meanwhile = own.stand(lambda: "seen")
+    assert (tree, staged, differing, meanwhile) == (own.own_tree(own.tip), own.staged("m/"), set(), "seen")
 
     os.utime(git.folder / "m/one.md", (0, 0))
     (git.folder / "m/sub/two.md").unlink()
@@ -238,8 +240,8 @@ def test_doubtful_is_what_differs_by_stamp_or_is_staged(git: Git, repository: Re
     git.put("m/new.md", "new")
     git("add", "m/new.md")
 
-    assert repository.doubtful("m/", head) == {"m/one.md", "m/sub/two.md", "m/new.md"}
-    assert repository.doubtful("", head) == {"m/one.md", "m/sub/two.md", "m/new.md", "a.txt"}
+    assert own.stand(list)[2] == {"m/one.md", "m/sub/two.md", "m/new.md"}
+    assert repository.stand(list)[2] == {"m/one.md", "m/sub/two.md", "m/new.md", "a.txt"}
 
 
 # ---- objects
@@ -550,7 +552,7 @@ def test_the_index_is_not_touched_for_a_head_that_has_moved(
     old = repository.head()
     git.put("m/one.md", "the user's\n")
     git("commit", "-qam", "meanwhile")
-    monkeypatch.setattr(UserIndex, "changed", lambda *_: pytest.fail("the index is changed"))
+    monkeypatch.setattr(Path, "replace", lambda *_: pytest.fail("the index is changed"))
 
     with pytest.raises(Moved):
         repository.commit({"m/one.md": b"seen before\n"}, "memfs", old)
@@ -656,6 +658,21 @@ def test_a_git_that_takes_too_long_takes_its_locks_away(git: Git) -> None:
     assert within_deadline(
         lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
     )
+
+
+def test_a_git_that_nobody_waits_for_is_ended_with_the_block(git: Git) -> None:
+    """So that whatever fails beside it leaves nothing at work."""
+    git("config", "filter.slow.clean", "echo $$ >pid; exec sleep 1000")
+    git.put(".gitattributes", "*.txt filter=slow\n")
+    git.put("a.txt", "changed\n")
+    pid = git.folder / "pid"
+
+    with running.begun(git.folder, "add", "a.txt"):
+        assert within_deadline(lambda: pid.exists() and pid.read_text())
+
+    command = Path(f"/proc/{int(pid.read_text())}/cmdline")
+    assert within_deadline(lambda: not command.exists() or not command.read_bytes())
+    assert not (git.folder / ".git/index.lock").exists()
 
 
 def test_a_git_that_prints_too_much_is_ended(git: Git, repository: Repository) -> None:
