@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -79,7 +78,7 @@ class Archive:
         except OSError as error:
             raise StorageFailed.of(error, self.place, "put the memories as they were into") from error
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            _discard(fresh)
             self._tidy()
 
     def hold(self, folder: Path, question: str) -> BinaryIO | None:
@@ -111,7 +110,7 @@ class Archive:
                     _remove(folder)
             for left in by_use:
                 if left.name[0] == "." and left.stat().st_mtime < time.time() - LEFT_SECONDS:
-                    shutil.rmtree(left, ignore_errors=True)
+                    _discard(left)
 
 
 def said_in(file: BinaryIO) -> Said:
@@ -141,4 +140,10 @@ def _remove(folder: Path) -> None:
     aside = folder.with_name(f".{folder.name}-{os.urandom(4).hex()}")
     with suppress(OSError):
         folder.rename(aside)
-        shutil.rmtree(aside, ignore_errors=True)
+        _discard(aside)
+
+
+def _discard(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -24,7 +24,8 @@ _SIMPLE_LINE = re.compile(
 )
 _PLAIN = re.compile(r"[^\W\d_](?:[\w ./+()@%=;^$-]*[\w./+()%=;^$-])?")
 _RESERVED = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null")
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_UNPRINTABLE = "[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]"
+"""Characters that a header cannot hold as they are; compiled when one is written."""
 
 
 class Header(NamedTuple):
@@ -117,7 +118,7 @@ def render(value: Value, *, inside: bool = False) -> str:
     bare = value if inside else re.sub(r"(?<=\w)[,'](?=[\w ])", "", value)
     if _PLAIN.fullmatch(bare) and not _RESERVED.fullmatch(value):
         return value
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+    return re.sub(_UNPRINTABLE, lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 BARE = frozenset({"id", "importance", "created", "updated", "expires", "pinned"})

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from contextlib import suppress
 from typing import TypeVar
 
-from memfs import credentials
 from memfs import memory as memories
 from memfs import trust
 from memfs import worktree
@@ -146,6 +145,8 @@ class Edits:
         if raw == entry.file.raw:
             return entry
         if not allow_secret:
+            from memfs import credentials
+
             credentials.refuse(body or "", changes, entry.file.raw.decode("utf-8", "replace"))
         return self.replaced("update", entry, raw)
 

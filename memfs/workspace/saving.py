@@ -14,7 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from memfs import credentials
 from memfs import memory as memories
 from memfs import projects
 from memfs import scope as scopes
@@ -88,8 +87,11 @@ class Saving:
     def save(self, drafts: Sequence[Draft], *, allow_secret: bool) -> Sequence[Done]:
         """Save *drafts*, all of which are checked before the first is written; see `Workspace.save`."""
         ready = [self._ready(draft) for draft in drafts]
-        for number, draft in enumerate(() if allow_secret else drafts, 1):
-            credentials.refuse(draft.body, draft.values, whose=f" of memory {number}" if len(drafts) > 1 else "")
+        if not allow_secret:
+            from memfs import credentials
+
+            for number, draft in enumerate(drafts, 1):
+                credentials.refuse(draft.body, draft.values, whose=f" of memory {number}" if len(drafts) > 1 else "")
         self._refuse_guess()
         self._refuse_known([draft.values["id"] for draft in drafts if "id" in draft.values])
         saved: list[tuple[Entry, str]] = []
