@@ -21,6 +21,7 @@ from memfs.answers import Moment
 from memfs.errors import MemfsError
 from memfs.errors import StorageFailed
 from memfs.locks import put
+from memfs.scanning import Scan
 from memfs.store import Store
 
 KEPT = 8
@@ -43,20 +44,27 @@ class Said(NamedTuple):
     notes: Sequence[str]
 
 
+class Kept(NamedTuple):
+    """A folder that is whole, and what is in each of its stores, by key."""
+
+    folder: Path
+    scans: Mapping[str, Scan]
+
+
 class Archive:
     """The folders below *place*."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
 
-    def answering(self, question: str) -> Path | None:
+    def answering(self, question: str) -> Kept | None:
         """Return the folder that answers *question*, if there is one and it is whole."""
         marks = self.place.glob(f"*/{question}{ASKED}") if question else ()
-        return next((mark.parent for mark in marks if _is_whole(mark.parent)), None)
+        return next(filter(None, (_whole(mark.parent) for mark in marks)), None)
 
-    def called(self, name: str) -> Path | None:
+    def called(self, name: str) -> Kept | None:
         """Return the folder *name*, if there is one and it is whole."""
-        return self.place / name if _is_whole(self.place / name) else None
+        return _whole(self.place / name)
 
     @contextmanager
     def making(self, name: str, said: Said) -> Iterator[Path]:
@@ -70,7 +78,7 @@ class Archive:
             fresh.mkdir(parents=True, mode=0o700)
             yield fresh
             moments = [(key, moment.commit, moment.time.timestamp()) for key, moment in said.moments.items()]
-            sizes = {key: _size(Store(fresh / key, "")) for key in said.moments}
+            sizes = {key: _size(Store(fresh / key, "").scan()) for key in said.moments}
             put(fresh / SAID, json.dumps({"moments": moments, "sizes": sizes, "notes": said.notes}).encode())
             if self.called(name) is None:
                 _remove(self.place / name)
@@ -120,19 +128,19 @@ def said_in(file: BinaryIO) -> Said:
     return Said(moments, said["notes"])
 
 
-def _size(store: Store) -> list[int]:
-    """Return how many memories *store* has, and their bytes."""
-    sizes = [stamp.size for stamp in store.scan().files.values()]
-    return [len(sizes), sum(sizes)]
+def _size(scan: Scan) -> list[int]:
+    """Return how many memories *scan* found, and their bytes."""
+    return [len(scan.files), sum(stamp.size for stamp in scan.files.values())]
 
 
-def _is_whole(folder: Path) -> bool:
-    """Return whether *folder* holds what it was made with."""
+def _whole(folder: Path) -> Kept | None:
+    """Return *folder* if it holds what it was made with."""
     try:
         sizes = json.loads((folder / SAID).read_bytes())["sizes"]
-        return all(_size(Store(folder / key, "")) == size for key, size in sizes.items())
+        scans = {key: Store(folder / key, "").scan() for key in sizes}
+        return Kept(folder, scans) if all(_size(scans[key]) == size for key, size in sizes.items()) else None
     except (OSError, MemfsError, ValueError, LookupError, TypeError, AttributeError):
-        return False
+        return None
 
 
 def _remove(folder: Path) -> None:

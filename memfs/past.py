@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
-from pathlib import Path
 
 from memfs import trust
 from memfs.answers import Entry
 from memfs.answers import Listing
 from memfs.answers import Results
 from memfs.archive import Archive
+from memfs.archive import Kept
 from memfs.archive import Said
 from memfs.archive import said_in
 from memfs.index import Index
@@ -28,6 +28,7 @@ from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.query import ago
 from memfs.query import bounds
+from memfs.scanning import Scan
 from memfs.scope import View
 from memfs.store import Store
 from memfs.workspace import Workspace
@@ -40,11 +41,16 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class Former(Store):
-    """The store *origin* as it was: its files lie in *folder*, its key is the same."""
+    """The store *origin* as it was: its files lie in the folder *kept*, its key is the same."""
 
-    def __init__(self, folder: Path, origin: Store) -> None:
-        super().__init__(folder / origin.key, origin.scope)
+    def __init__(self, kept: Kept, origin: Store) -> None:
+        super().__init__(kept.folder / origin.key, origin.scope)
         self.key = origin.key
+        self._found = kept.scans.get(self.key)
+
+    def scan(self) -> Scan:
+        """Return what was found when the folder was looked through: nobody writes into it."""
+        return self._found or super().scan()
 
 
 class Past:
@@ -54,17 +60,17 @@ class Past:
         now: What time it is there: for what expires, and for ages.
     """
 
-    def __init__(self, here: Workspace, folder: Path, said: Said, now: datetime | None) -> None:
+    def __init__(self, here: Workspace, kept: Kept, said: Said, now: datetime | None) -> None:
         self._moments, self._notes = said.moments, said.notes
         self._moment = next(iter(said.moments.values()))
         self.now = now or self._moment.time
         self._stores = {store.key: store for store in here.view.stores}
         self._state = here.config.state
         view = here.view
-        kept = [part for part in view.parts if part.store.key in said.moments]
-        parts = [part._replace(store=Former(folder, part.store)) for part in kept]
+        shown = [part for part in view.parts if part.store.key in said.moments]
+        parts = [part._replace(store=Former(kept, part.store)) for part in shown]
         then = View(view.workspace, view.mode, view.mode_source, parts, view.absent)
-        self._then = Workspace(then, here.config, Index(folder, here.config.languages), at=self.now)
+        self._then = Workspace(then, here.config, Index(kept.folder, here.config.languages), at=self.now)
 
     def search(  # noqa: PLR0913  (each is a way to ask)
         self,
@@ -121,10 +127,10 @@ def at(here: Workspace, when: str) -> Iterator[Past]:
     question = _question(stores, when, until)
     held = None
     while held is None:
-        folder = archive.answering(question) or _made(archive, here, when, until)
-        held = archive.hold(folder, question)
+        kept = archive.answering(question) or _made(archive, here, when, until)
+        held = archive.hold(kept.folder, question)
     with held:
-        yield Past(here, folder, said_in(held), until and min(until, datetime.now(UTC)))
+        yield Past(here, kept, said_in(held), until and min(until, datetime.now(UTC)))
 
 
 def _time(when: str) -> datetime | None:
@@ -150,7 +156,7 @@ def _question(stores: Sequence[Store], when: str, until: datetime | None) -> str
     return _digest([when if until is None else until.isoformat(), [str(store.root) for store in stores], grounds])
 
 
-def _made(archive: Archive, here: Workspace, when: str, until: datetime | None) -> Path:
+def _made(archive: Archive, here: Workspace, when: str, until: datetime | None) -> Kept:
     """Return the folder of what is asked for, made if there is none; raises like `at`."""
     from memfs import former
 
@@ -158,15 +164,15 @@ def _made(archive: Archive, here: Workspace, when: str, until: datetime | None) 
     places, notes = former.places(stores, when, until)
     roots = {store.key: str(store.root) for store in stores}
     name = _digest([*((roots[key], place.moment.commit) for key, place in places.items()), *notes])
-    if folder := archive.called(name):
-        return folder
+    if kept := archive.called(name):
+        return kept
     said = Said({key: place.moment for key, place in places.items()}, notes)
     with archive.making(name, said) as folder:
         index = Index(folder, here.config.languages)
-        for store in (Former(folder, store) for store in stores if store.key in places):
+        for store in (Former(Kept(folder, {}), store) for store in stores if store.key in places):
             former.put_out(places[store.key], store)
             index.refresh(store, store.scan().files, own=True)
-    return archive.place / name
+    return Kept(archive.place / name, {})
 
 
 def _digest(said: object) -> str:
