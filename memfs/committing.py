@@ -14,11 +14,11 @@ from memfs import credentials
 from memfs import memory as memories
 from memfs.errors import MemfsError
 from memfs.errors import Refused
-from memfs.repository import Blob
-from memfs.repository import Content
+from memfs.objects import Blob
+from memfs.objects import Content
+from memfs.objects import Staged
 from memfs.repository import Moved
 from memfs.repository import Repository
-from memfs.repository import Staged
 from memfs.scanning import Scan
 from memfs.store import Store
 from memfs.worktree import ending

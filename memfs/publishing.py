@@ -22,7 +22,7 @@ from memfs.errors import Invalid
 from memfs.errors import Refused
 from memfs.network import Remote
 from memfs.network import reached
-from memfs.repository import Blob
+from memfs.objects import Blob
 from memfs.repository import Repository
 from memfs.shelves import shelf_of
 from memfs.uniting import Load

@@ -11,21 +11,27 @@ import os
 import re
 import time
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 from typing import TypeVar
 from typing import Unpack
 
 from memfs import git
+from memfs import objects
 from memfs import worktree
 from memfs.errors import Refused
 from memfs.git import GitFailed
+from memfs.objects import Blob
+from memfs.objects import Content
+from memfs.objects import Staged
+from memfs.objects import blobs_in
+from memfs.objects import mode_of
+from memfs.objects import removals_first
+from memfs.objects import staged_in
 from memfs.staging import UserIndex
 
 LOCK_SECONDS = 5.0
@@ -38,47 +44,18 @@ PACKED = 50
 """Objects from which on they are written as one pack: one flush instead of one for each."""
 NAMED = 50
 """Paths from which on git is told of the folder instead of each of them."""
-MODE = "100644"
-"""Of a file that git had not before."""
-SCRATCH = "refs/memfs/pending"
-"""The branch that git-fast-import(1) wants for a commit; it is there neither before nor after."""
 _FETCH = "`git fetch` may bring it, `git fsck` tells more."
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _LS_TREE = ("ls-tree", "-r", "-z", "--full-tree")
 _LS_FILES = ("ls-files", "-z", "-t", "-s", "--full-name")
 _DIFFERING = ("-z", "--name-only", "--ignore-submodules=all")
-New = TypeVar("New")
+Found = TypeVar("Found")
 
 
 class Moved(GitFailed):
     """HEAD is not, or not only, what it was when it was looked at; nothing was changed."""
 
     code = "moved"
-
-
-class Blob(NamedTuple):
-    """A file as git has it."""
-
-    mode: str
-    oid: str
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a regular file, neither a link nor a repository."""
-        return self.mode.startswith("100")
-
-
-Content = bytes | Blob | None
-"""What becomes of a path in a commit: new content, an object that is there already, or nothing."""
-
-
-class Staged(NamedTuple):
-    """A file as the user's index has it; `stage` is above 0 while it is in conflict."""
-
-    mode: str
-    oid: str
-    stage: int
-    skipped: bool
 
 
 class Repository:
@@ -220,13 +197,13 @@ class Repository:
         return self.tree(revision, [self.prefix] if self.prefix else [])
 
     def _tree(self, revision: str, under: Sequence[str]) -> dict[str, Blob]:
-        return _blobs_in(self._read(*_LS_TREE, revision, "--", *map(_literally, under)))
+        return blobs_in(self._read(*_LS_TREE, revision, "--", *map(_literally, under)).fields)
 
     def staged(self, under: str) -> dict[str, Staged]:
         """Return the files below *under* that the user's index has, by path; of a conflict one of its sides."""
-        return _staged_in(self._read(*_LS_FILES, "--", *_below(under)))
+        return staged_in(self._read(*_LS_FILES, "--", *_below(under)).fields)
 
-    def stand(self, meanwhile: Callable[[], New]) -> tuple[Mapping[str, Blob], dict[str, Staged], set[str], New]:
+    def stand(self, meanwhile: Callable[[], Found]) -> tuple[Mapping[str, Blob], dict[str, Staged], set[str], Found]:
         """Return what there is below `prefix`, for which git is asked three things at once.
 
         Args:
@@ -245,8 +222,8 @@ class Repository:
         ):
             found = meanwhile()
             if tree:
-                self._trees[(tip, self.prefix) if self.prefix else (tip,)] = _blobs_in(tree())
-            return self.own_tree(tip), _staged_in(staged()), set(doubtful().fields), found
+                self._trees[(tip, self.prefix) if self.prefix else (tip,)] = blobs_in(tree().fields)
+            return self.own_tree(tip), staged_in(staged().fields), set(doubtful().fields), found
 
     def sides(self, path: str) -> dict[int, str]:
         """Return what a conflict about *path* is between: stage (1 base, 2 ours, 3 theirs) → object."""
@@ -319,43 +296,12 @@ class Repository:
             message: For people.
             parents: Commits; none for the first.
         """
-        feed = b"".join(self._stream(changes, message, parents))
-        options = ("-c", f"fastimport.unpackLimit={PACKED}")
-        return self.run(*options, "fast-import", "--quiet", "--force", feed=feed).line
-
-    def _stream(self, changes: Mapping[str, Content], message: str, parents: Sequence[str]) -> Iterator[bytes]:
-        """Yield what git-fast-import(1) reads."""
-        said = message.encode("utf-8", "replace")
-        yield f"reset {SCRATCH}\n\ncommit {SCRATCH}\nmark :1\n".encode()
         committer = self._identity("COMMITTER")
         author = self._identity("AUTHOR") if self._are_two() else committer
-        yield f"author {author}\ncommitter {committer}\n".encode()
-        yield b"data %d\n%s\n" % (len(said), said)
-        for word, parent in zip(("from", *["merge"] * len(parents)), parents, strict=False):
-            yield f"{word} {parent}\n".encode()
-        made = self._made(changes, parents[0] if parents else "")
-        for path, content in _removals_first(changes):
-            quoted = os.fsencode(path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
-            blob = made[path]
-            if blob is None:
-                yield b'D "%s"\n' % quoted
-            elif isinstance(content, bytes):
-                yield b'M %s inline "%s"\ndata %d\n%s\n' % (blob.mode.encode(), quoted, len(content), content)
-            else:
-                yield b'M %s %s "%s"\n' % (blob.mode.encode(), blob.oid.encode(), quoted)
-        yield f"get-mark :1\nreset {SCRATCH}\n\n".encode()  # a branch that has no commit in the end is not written
-
-    def _made(self, changes: Mapping[str, Content], parent: str) -> dict[str, Blob | None]:
-        """Return what a commit on top of *parent* has in the place of *changes*: files stay executable or not."""
-        before = self.own_tree(parent)
-
-        def made(path: str, content: Content) -> Blob | None:
-            if not isinstance(content, bytes):
-                return content
-            old = before.get(path)
-            return Blob(old.mode if old and old.is_file else MODE, self.oid(content))
-
-        return {path: made(path, content) for path, content in changes.items()}
+        before = self.own_tree(parents[0] if parents else "")
+        feed = b"".join(objects.told(changes, before, message, (author, committer), parents))
+        options = ("-c", f"fastimport.unpackLimit={PACKED}")
+        return self.run(*options, "fast-import", "--quiet", "--force", feed=feed).line
 
     @property
     def _nothing(self) -> str:
@@ -381,7 +327,11 @@ class Repository:
             Busy, Moved, GitFailed, StorageFailed: See `advance`.
         """
         new = self.write(changes, message, [old] if old else [])
-        made = self._made(changes, old)
+        before = self.own_tree(old)
+        made = {
+            path: Blob(mode_of(before.get(path)), self.oid(content)) if isinstance(content, bytes) else content
+            for path, content in changes.items()
+        }
         with self._index.locked(LOCK_SECONDS):
             try:
                 self._advance(new, old, made)
@@ -417,7 +367,7 @@ class Repository:
         if raw is not None:
             old = self.staged(path).get(path)
             name = self.run("hash-object", "-w", "--stdin", feed=self.kept(path, raw)).line
-            blob = Blob(old.mode if old and old.mode.startswith("100") else MODE, name)
+            blob = Blob(mode_of(old), name)
         with self._index.locked(LOCK_SECONDS), self._index_with({path: blob}, self.head()):
             pass
 
@@ -475,7 +425,7 @@ class Repository:
         if not self._index.is_there() and self.head():
             check()
             return nullcontext()  # everything is staged as removed, and stays so
-        entries = _removals_first(changes)
+        entries = removals_first(changes)
         skipped = {path for path, blob in entries if isinstance(blob, Staged) and blob.skipped}
         there = [_literally(path) for path, blob in entries if blob and path not in skipped]
         return self._index.changed(
@@ -485,27 +435,6 @@ class Repository:
             check,
             lambda: self.head() == new,
         )
-
-
-def _blobs_in(listed: git.Answer) -> dict[str, Blob]:
-    """Return what `_LS_TREE` listed."""
-    lines = (line.split("\t", 1) for line in listed.fields)
-    return {path: Blob(about.split(" ")[0], about.split(" ")[2]) for about, path in lines}
-
-
-def _staged_in(listed: git.Answer) -> dict[str, Staged]:
-    """Return what `_LS_FILES` listed."""
-    found = {}
-    for line in listed.fields:
-        about, path = line.split("\t", 1)
-        tag, mode, oid, stage = about.split(" ")
-        found[path] = Staged(mode, oid, int(stage), tag == "S")
-    return found
-
-
-def _removals_first(changes: Mapping[str, New]) -> list[tuple[str, New]]:
-    """Return *changes* in an order in which a file may take the place of a folder, and a folder that of a file."""
-    return sorted(changes.items(), key=lambda change: change[1] is not None)
 
 
 def _literally(path: str) -> str:

@@ -28,9 +28,9 @@ from memfs.memory import digest
 from memfs.network import Remote
 from memfs.network import Unreachable
 from memfs.network import reached
-from memfs.repository import Blob
+from memfs.objects import Blob
+from memfs.objects import Staged
 from memfs.repository import Repository
-from memfs.repository import Staged
 from memfs.shelves import REMOTE_REF
 from memfs.shelves import Shelf
 from memfs.shelves import apart

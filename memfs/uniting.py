@@ -20,7 +20,7 @@ from memfs.git import merge_lines
 from memfs.memory import SLUG_BYTES
 from memfs.merging import TwoMemories
 from memfs.merging import merge
-from memfs.repository import Blob
+from memfs.objects import Blob
 
 Tree = Mapping[str, Blob]
 """Path → file."""

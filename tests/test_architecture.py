@@ -39,7 +39,7 @@ LAYERS = (
     ("memfs.query", "memfs.merging"),
     ("memfs.alike", "memfs.recalled", "memfs.locks", "memfs.scanning", "memfs.worktree"),
     ("memfs.lines",),
-    ("memfs.config", "memfs.store", "memfs.git", "memfs.seen", "memfs.credentials", "memfs.foreign"),
+    ("memfs.config", "memfs.store", "memfs.git", "memfs.objects", "memfs.seen", "memfs.credentials", "memfs.foreign"),
     ("memfs.staging",),
     ("memfs.trust", "memfs.settings", "memfs.repository"),
     ("memfs.projects",),

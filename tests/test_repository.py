@@ -17,12 +17,12 @@ from memfs.errors import Busy
 from memfs.errors import Refused
 from memfs.git import GitFailed
 from memfs.git import overruling
+from memfs.objects import Blob
+from memfs.objects import Content
+from memfs.objects import Staged
 from memfs.repository import NAMED
-from memfs.repository import Blob
-from memfs.repository import Content
 from memfs.repository import Moved
 from memfs.repository import Repository
-from memfs.repository import Staged
 from memfs.worktree import UNDERWAY
 from tests.repositories import Git
 from tests.repositories import begun

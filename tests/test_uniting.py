@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from memfs.errors import Refused
 from memfs.memory import parse
-from memfs.repository import Blob
+from memfs.objects import Blob
 from memfs.uniting import Tree
 from memfs.uniting import United
 from memfs.uniting import is_memory
