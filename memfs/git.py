@@ -262,7 +262,7 @@ def run(folder: Path, *command: str, **options: Unpack[Options]) -> Answer:
         folder: Where git looks for a repository.
         command: Fixed words of ours, and values behind options or `--`. Plumbing: what compares a file of the work
             tree runs the repository's filters.
-        options: See there.
+        options: See `Options`.
 
     Raises:
         GitFailed: There is no git, it took too long, printed too much, or ended with another code.
@@ -275,23 +275,10 @@ def run(folder: Path, *command: str, **options: Unpack[Options]) -> Answer:
 def begun(folder: Path, *command: str, **options: Unpack[Options]) -> Iterator[Awaited]:
     """Start what `run` runs, and give what waits for its answer; it is ended with the block if nobody did.
 
-    Raises:
-        GitFailed: As `run` does; but for a missing git when the answer is waited for.
-    """
-    process = _started(folder, command, options)
-    try:
-        yield partial(_answer, process, folder, command, options)
-    finally:
-        if process.returncode is None:
-            with process:
-                _end(process)
-
-
-def _started(folder: Path, command: Sequence[str], options: Options) -> subprocess.Popen[bytes]:
-    """Start what `run` runs.
+    Its time begins when it is waited for.
 
     Raises:
-        GitFailed: There is no git.
+        GitFailed: There is no git; whatever else `run` raises, the answer does.
     """
     git_python = _git_python()
     given = {**_ASKED_ENVIRON, **options.get("environ", {})}
@@ -307,9 +294,14 @@ def _started(folder: Path, command: Sequence[str], options: Options) -> subproce
         )
     except (git_python.GitCommandNotFound, OSError) as error:
         raise GitFailed(_NO_GIT.format(error)) from error
+    # `started` stays until the end: GitPython ends the process with it, wherever Ctrl-C comes
     process: subprocess.Popen[bytes] = started.proc
-    started.proc = None  # GitPython would end it with the object
-    return process
+    try:
+        yield partial(_answer, process, folder, command, options)
+    finally:
+        if process.returncode is None:
+            with process:
+                _end(process)
 
 
 def _answer(process: subprocess.Popen[bytes], folder: Path, command: Sequence[str], options: Options) -> Answer:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import stat
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,6 +33,9 @@ from tests.repositories import begun
 from tests.repositories import trap
 from tests.worlds import World
 from tests.worlds import within_deadline
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 ODD = (
     "a b",
@@ -673,6 +680,34 @@ def test_a_git_that_nobody_waits_for_is_ended_with_the_block(git: Git) -> None:
     command = Path(f"/proc/{int(pid.read_text())}/cmdline")
     assert within_deadline(lambda: not command.exists() or not command.read_bytes())
     assert not (git.folder / ".git/index.lock").exists()
+
+
+def test_a_git_that_is_begun_is_ended_wherever_memfs_is_interrupted(git: Git) -> None:
+    """Ctrl-C comes between any two lines: a git that nobody holds any more would go on, and Python warns of it."""
+    code = inspect.unwrap(running.begun).__code__
+    lines: set[int] = set()
+
+    def interrupt(frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        if event == "line" and frame.f_lineno not in lines:
+            lines.add(frame.f_lineno)
+            raise KeyboardInterrupt
+        return interrupt if frame.f_code is code else None
+
+    before, was_interrupted = sys.gettrace(), True
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        while was_interrupted:
+            sys.settrace(interrupt)
+            try:
+                with running.begun(git.folder, "hash-object", "--stdin", feed=b""):
+                    was_interrupted = False
+            except KeyboardInterrupt:
+                was_interrupted = True
+            finally:
+                sys.settrace(before)
+
+    assert lines
+    assert [str(each.message) for each in warned] == []
 
 
 def test_a_git_that_prints_too_much_is_ended(git: Git, repository: Repository) -> None:
