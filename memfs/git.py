@@ -305,7 +305,9 @@ def _started(folder: Path, command: Sequence[str], options: Options) -> subproce
             env=given,
             start_new_session=True,
         )
-    except (git_python.GitCommandNotFound, OSError) as error:
+    except git_python.GitCommandNotFound as error:
+        raise GitFailed(_NO_GIT.format(error.status)) from error  # its own words are the whole command
+    except OSError as error:
         raise GitFailed(_NO_GIT.format(error)) from error
     process: subprocess.Popen[bytes] = started.proc
     started.proc = None  # GitPython would end it with the object
