@@ -292,7 +292,9 @@ def begun(folder: Path, *command: str, **options: Unpack[Options]) -> Iterator[A
             env=given,
             start_new_session=True,
         )
-    except (git_python.GitCommandNotFound, OSError) as error:
+    except git_python.GitCommandNotFound as error:
+        raise GitFailed(_NO_GIT.format(error.status)) from error  # its own words are the whole command
+    except OSError as error:
         raise GitFailed(_NO_GIT.format(error)) from error
     # `started` stays until the end: GitPython ends the process with it, wherever Ctrl-C comes
     process: subprocess.Popen[bytes] = started.proc

@@ -32,6 +32,8 @@ _CREDENTIALS = re.compile(r"(?<=://)(?:[^/\s@:]*:\S*|[^/\s]+)@")
 _FASTER = re.compile(r"^!.*(?:\[rejected\]|cannot lock ref|failed to update ref)", re.MULTILINE)
 """What git says of a push that somebody else was faster than."""
 _PUSHING = ("--porcelain", "--no-verify", "--no-signed", "--recurse-submodules=no")
+SAID = 3
+"""Lines of what a remote says to a push that it refuses, which a sentence has."""
 _PROMISED = r"^remote\..*\.promisor$|^extensions\.partialclone$"
 """What the settings of a partial clone have."""
 _FETCHING = (
@@ -62,11 +64,6 @@ def checked_remote(remote: str) -> str:
 def without_credentials(text: str) -> str:
     """Return *text* without the credentials that an address in it may hold."""
     return _CREDENTIALS.sub("", text)
-
-
-def _reason(error: GitFailed) -> str:
-    """Return git's own words in *error*."""
-    return without_credentials(str(error).partition("fatal: ")[2] or str(error)).rstrip(".")
 
 
 class Remote:
@@ -115,6 +112,11 @@ class Remote:
     def _run(self, *command: str, seconds: float, feed: bytes | None = None, fine: Sequence[int] = (0,)) -> git.Answer:
         return git.run(self.folder, *command, feed=feed, environ=self._environ, seconds=seconds, fine=fine)
 
+    def _reason(self, error: GitFailed) -> str:
+        """Return git's own words in *error*, without the folder, which is none of a person's."""
+        words = str(error).partition("fatal: ")[2] or str(error).replace(f" in {self.folder}", "")
+        return without_credentials(words).rstrip(".")
+
     def __str__(self) -> str:
         return without_credentials(self.address)
 
@@ -129,7 +131,7 @@ class Remote:
             said = self._run("ls-remote", *asked, seconds=ANSWER_SECONDS)
         except GitFailed as error:
             raise Unreachable(
-                f"{self} cannot be reached: {_reason(error)}. What is new here is safe on this "
+                f"{self} cannot be reached: {self._reason(error)}. What is new here is safe on this "
                 "machine; try again when the remote answers. memfs asks for no password: "
                 "`git ls-remote` with that address shows whether git's own settings let you in."
             ) from error
@@ -191,7 +193,7 @@ class Remote:
         try:
             self._run(*command, feed=feed, seconds=TRANSFER_SECONDS)
         except GitFailed as error:
-            raise Unreachable(f"{self} gave nothing: {_reason(error)}. Try again.") from error
+            raise Unreachable(f"{self} gave nothing: {self._reason(error)}. Try again.") from error
 
     def take(self, commit: str, branch: str = "") -> bool:
         """Return whether it has taken *commit* as *branch*; False when somebody else was faster.
@@ -213,10 +215,9 @@ class Remote:
         self.said = tuple(filter(None, spoken))
         if answer.code and not _FASTER.search(answer.line):
             lines = said.splitlines()
-            reason = next((line for line in lines if line.startswith(("!", "fatal:", "remote: "))), lines[0])
-            raise Unreachable(
-                f"{self} did not take what is new here: {without_credentials(reason)}. It is kept on this machine."
-            )
+            reason = next((line for line in lines if line.startswith(("!", "fatal:"))), lines[0]).rpartition("\t")[2]
+            reason = without_credentials(" ".join((reason, *self.said[:SAID])).rstrip("."))
+            raise Unreachable(f"{self} did not take what is new here: {reason}. It is kept on this machine.")
         return not answer.code
 
 

@@ -79,7 +79,7 @@ def named(here: Workspace, reference: str) -> Clash:
         return found[0]
     names = [clash.path for clash in found or known]
     hint = f"In conflict: {', '.join(names[:5])}." if names else "Nothing is in conflict."
-    raise NotFound(reference, hint=hint)
+    raise NotFound(reference, hint=hint, what="memory in conflict")
 
 
 def _memories(clash: Clash) -> Iterator[Memory]:

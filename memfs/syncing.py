@@ -345,10 +345,11 @@ class _Sync:
             left = {path for path, new in united.moved.items() if self._place(new)}
             gone = [path for path in paths if path not in left and not _is_file(united.tree.get(path))]
             if len(gone) > max(1, MANY * len(paths)) and not self.may.yes:
+                there = ", on the machine where it was removed" if where == "here" else ""
                 raise Refused(
                     f"{len(gone):,} of {len(paths):,} memories in {self.shelf.top / prefix} would vanish {where}; "
                     f"nothing was sent or brought. First of them: {', '.join(gone[:3])}. If that is meant: "
-                    f"`{self.shelf.command} --yes`; if not: `memfs restore NAME` brings one back that was removed here."
+                    f"`{self.shelf.command} --yes`; if not: `memfs restore NAME` brings one back{there}."
                 )
 
     def _rescue(self, commit: str) -> None:

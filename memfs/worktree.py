@@ -53,7 +53,8 @@ def underway(folder: Path) -> str:
 def ending(doing: str) -> str:
     """Return how a person gets out of what `underway` says, in words."""
     if doing == UNDERWAY["MERGE_HEAD"]:
-        return "`git commit` finishes it, once `memfs resolve` leaves no conflict, and `git merge --abort` drops it"
+        settled = "once nothing is in conflict (`memfs resolve` settles memories)"
+        return f"`git commit` finishes it, {settled}, and `git merge --abort` drops it"
     return "`git status` says how to finish or abort it"
 
 

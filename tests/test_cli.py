@@ -412,6 +412,19 @@ def test_an_ambiguous_name_lists_what_it_could_be(world: World) -> None:
     assert error["candidates"] == ["abca  workspace  Title a", "abcb  workspace  Title b"]
 
 
+def test_two_copies_of_one_title_are_told_apart_by_their_paths(world: World) -> None:
+    """Their id is the same: what was published is named by where it lies, which `forget` takes."""
+    mine = put(world.folder(), "a.md", "---\nid: abca\ntitle: Title a\n---\n")
+    (world.home / "global").mkdir(parents=True)
+    (world.home / "global/a.md").write_bytes(mine.read_bytes())
+
+    answer = memfs(world, "--mode", "hybrid", "forget", "Title a")
+    path = answer.sentence.split("  abca  workspace  ")[1].split()[0]
+
+    assert (answer.code, path) == (4, str(mine))
+    assert memfs(world, "--mode", "hybrid", "forget", path).code == 0
+
+
 def test_two_files_of_one_id_are_named_by_their_paths(world: World) -> None:
     """Exit code 5, both paths, also for programs."""
     paths = [str(put(world.folder(), f"{name}.md", f"---\nid: twin\n---\n{name}\n")) for name in ("a", "b")]

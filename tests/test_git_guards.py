@@ -228,5 +228,8 @@ def test_what_a_remote_says_is_not_taken_for_a_race(world: World, remote: Git) -
     refused = memfs(world, "sync")
 
     assert refused.code == 10
-    assert "did not take what is new" in refused.sentence
+    assert (
+        "did not take what is new here: [remote rejected] (pre-receive hook declined) fetch first your bill. It is kept"
+        in refused.sentence
+    )
     assert "times meanwhile" not in refused.sentence

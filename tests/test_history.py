@@ -385,7 +385,7 @@ def test_without_git_the_journal_still_tells(world: World, git: Git) -> None:
 
     assert [version.get("verb") for version in answer["versions"]] == ["update", "save"]
     assert len(answer["notes"]) == 1
-    assert "git cannot be started" in answer["notes"][0]
+    assert "git cannot be started ([Errno 2] No such file or directory: 'git'); install it" in answer["notes"][0]
     assert memfs(world, "restore", saved.memory.id, environ={"PATH": str(empty)}).code == 0
     assert memfs(world, "history", "nothing", environ={"PATH": str(empty)}).code == 3
 

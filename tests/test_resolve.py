@@ -312,7 +312,7 @@ def test_the_library_and_the_command_see_and_settle_the_same(world: World, git: 
     assert settled.file.raw == found.sides["both"]
     assert resolving.clashes(here) == []
     assert git("ls-files", "-u") == ""
-    with pytest.raises(NotFound, match="Nothing is in conflict"):
+    with pytest.raises(NotFound, match=r"No memory in conflict is called 'Deploys' here\. Nothing is in conflict"):
         resolving.named(here, "Deploys")
 
 

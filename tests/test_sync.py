@@ -830,6 +830,7 @@ def test_a_third_of_a_store_never_vanishes_unasked(pair: Pair, store: str, *, al
     assert f"{store}/n0.md" not in files_of(pair.remote)
     sentence = refused(pair.b, code=6)
     assert "would vanish here" in sentence
+    assert "`memfs restore NAME` brings one back, on the machine where it was removed." in sentence
     assert (pair.b.home / f"{store}/n0.md").exists()
     assert sync(pair.b, "--yes")["brought"]
     assert_same(pair)
@@ -932,7 +933,7 @@ def test_in_the_middle_of_a_merge_nothing_is_synced(pair: Pair) -> None:
 
     sentence = refused(pair.a, code=6)
 
-    assert "in the middle of a merge. `git commit` finishes it" in sentence
+    assert "in the middle of a merge. `git commit` finishes it, once nothing is in conflict" in sentence
     assert git(pair.a.home, "rev-parse", "HEAD") == head
     (pair.a.home / ".git/MERGE_HEAD").unlink()
     assert sync(pair.a)["pushed"]

@@ -540,7 +540,7 @@ def test_an_export_is_the_files_themselves(world: World, memories: Mapping[str, 
         copy = folder / place
         assert copy.read_bytes() == source.read_bytes()
         assert copy.stat().st_mtime_ns == source.stat().st_mtime_ns
-    assert second.out == f"Wrote 1 memory {folder}  workspace 1\n4 were there already\n"
+    assert second.out == f"Wrote 1 memory to {folder}  workspace 1\n4 were there already\n"
     assert files_below(folder).keys() == {*memories, "workspace/c.md"}
 
 

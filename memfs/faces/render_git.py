@@ -56,8 +56,8 @@ def standing_json(now: Standing) -> Json:
 
 def standing_lines(now: Standing) -> Iterator[Line]:
     """Yield how a store's memories stand in git, a line for each way, with the first few names."""
-    where = f"below {inert(str(now.repository.top))}"
-    words = f"; you are in the middle of {now.underway}" if now.underway else ""
+    where = f"in the repository {inert(str(now.repository.top))}"
+    words = f"you are in the middle of {now.underway}, " if now.underway else ""
     for what, paths, style in (
         ("not committed yet", now.new, WARN),
         ("changed since the last commit", now.changed, WARN),
@@ -71,9 +71,9 @@ def standing_lines(now: Standing) -> Iterator[Line]:
             more = f" and {len(paths) - SHOWN_PATHS:,} more" if len(paths) > SHOWN_PATHS else ""
             yield [(f"  git: {len(paths):,} {what}", style), (f"  {names}{more}", DIM)]
     if not (now.contents or now.conflicts or now.held or now.ignored):
-        yield [(f"  git: all committed, {where}{words}", DIM)]
+        yield [(f"  git: all committed; {words}{where}" if words else f"  git: all committed {where}", DIM)]
     elif words:
-        yield [(f"  git: {where}{words}", WARN)]
+        yield [(f"  git: {words}{where}", WARN)]
 
 
 def committed_json(done: Committed) -> Json:
@@ -309,7 +309,7 @@ def exported_lines(done: Exported) -> Iterator[Line]:
     counts = ", ".join(f"{inert_line(scope)} {number:,}" for scope, number in done.written.items())
     if count:
         plural = "memory" if count == 1 else "memories"
-        yield [(f"Wrote {count:,} {plural} ", GOOD), (inert(str(done.folder)), BOLD), (f"  {counts}", DIM)]
+        yield [(f"Wrote {count:,} {plural} to ", GOOD), (inert(str(done.folder)), BOLD), (f"  {counts}", DIM)]
     if done.same:
         yield [(f"{done.same:,} {'was' if done.same == 1 else 'were'} there already", DIM)]
     if not (count or done.same):

@@ -100,7 +100,9 @@ class Names:
             found = _vouched(self.entries(self._ask(lambda: self.index.find(places, "handle", wanted))))
         found = found or self._unindexed(wanted.casefold(), stores)
         if len(found) > 1:
-            raise Ambiguous(reference, [f"{e.memory.id}  {e.store.scope}  {e.memory.title}" for e in found])
+            by_path = len({e.memory.id for e in found}) == 1  # copies: nothing else tells them apart
+            told = ((e, e.path if by_path else e.memory.title) for e in found)
+            raise Ambiguous(reference, [f"{e.memory.id}  {e.store.scope}  {last}" for e, last in told])
         return found
 
     def _unindexed(self, wanted: str, stores: Sequence[Store]) -> Sequence[Entry]:
