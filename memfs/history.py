@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC
 from datetime import datetime
 from itertools import pairwise
+from itertools import takewhile
 from math import inf
 from typing import NamedTuple
 
@@ -156,7 +157,8 @@ class History(NamedTuple):
             paths = list(dict.fromkeys(each.path for each in self.versions if each.store.key == store.key))[:PLACES]
             commit = as_of(store, paths, self.memory_id, revision)
             if commit is not None and commit.raw is not None:
-                same = (each for each in self.versions if (each.raw, each.store.key) == (commit.raw, store.key))
+                there = (commit.raw, store.key, commit.path)
+                same = (each for each in self.versions if (each.raw, each.store.key, each.path) == there)
                 trusted = not store.is_project
                 made = Version(commit.raw, store, commit.path, commit.at, commit=commit, trusted=trusted)
                 yield next(same, made)
@@ -172,9 +174,11 @@ class History(NamedTuple):
         """
         first, *_ = self.versions
         others = [version for version in self.versions if version.raw != first.raw]
+        same = takewhile(lambda version: version.raw == first.raw, self.versions)  # a rename leaves the text as it is
+        made_of = {version.commit.before for version in same if version.commit}
 
         def leads_here(commit: Commit | None) -> bool:
-            return commit is None or (commit.after == first.commit.before if first.commit else commit.current)
+            return commit is None or (commit.after in made_of if made_of else commit.current)
 
         if not others:
             raise NoVersion(self.memory_id, "", [])

@@ -68,6 +68,8 @@ IGNORED = """\
 ATTRIBUTES = "*.md merge=memfs\n"
 _UNFIT = re.compile(r"(?i)(?:^|/)\.{0,2}(?=/|$)|(?:^|[/\\])(?:\.git|git~1)[ .]*(?=[/\\:]|$)")
 """A path that git puts nowhere: it leads out of the folder, or into git's own."""
+_BESIDE = re.compile(r"\.|(?i:readme|licen[cs]e|copying)[^/]*$")
+"""What a host puts into a repository that is otherwise empty."""
 
 
 class Synced(NamedTuple):
@@ -325,7 +327,7 @@ class _Sync:
 
     def _refuse_strange(self, theirs: Tree, remote: str) -> None:
         """Refuse to put memories into a repository of something else, whose address was given by mistake."""
-        strange = [path for path in theirs if "/" in path and path[0] != "." and self._place(path) is None]
+        strange = [path for path in theirs if not _BESIDE.match(path) and self._place(path) is None]
         rules = theirs.get(".gitattributes")
         begun_by_us = rules and rules.oid == self.repository.oid(ATTRIBUTES.encode())
         if strange and not begun_by_us and not self.may.yes:

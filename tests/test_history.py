@@ -540,6 +540,24 @@ def test_without_a_version_the_last_other_text_comes_back(world: World, git: Git
     assert path.read_text().endswith("one\n")
 
 
+def test_what_came_before_a_rename_is_the_last_other_text(world: World, git: Git) -> None:
+    """The commit of a rename alone is made of the same text; a draft that was never committed is farther back."""
+    here = world.open()
+    saved = here.save("a draft, never committed", {"title": "T"}).entry
+    for body in ("one", "two", "three"):
+        here.update(saved.memory.id, {}, body)
+        committed(git, body)
+    name = saved.memory.path
+    git("mv", f".memory/{name}", ".memory/new.md")
+    committed(git, "renamed")
+
+    told = here.history(saved.memory.id)
+
+    assert told.before().raw == saved.file.raw.replace(b"a draft, never committed", b"two")
+    assert (told.named("HEAD").path, told.named("HEAD~1").path) == ("new.md", name)
+    assert told.named("HEAD~1").name == git("rev-parse", "HEAD~1")
+
+
 def test_an_id_stays_through_what_was_before_it_was_written(world: World, git: Git) -> None:
     """The text of a plain file comes back under the id that it was given since."""
     git.put(".memory/plain.md", "plain words\n")

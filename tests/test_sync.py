@@ -781,7 +781,8 @@ def test_histories_with_nothing_in_common_are_not_joined_and_the_way_out_works(p
     assert_same(Pair(pair.a, other, tmp_path / "other.git"))
 
 
-def test_a_repository_of_something_else_gets_no_memories(tmp_path: Path, remote: Path) -> None:
+@pytest.mark.parametrize("path", ["src/main.py", "main.py", "notes.md"])
+def test_a_repository_of_something_else_gets_no_memories(tmp_path: Path, remote: Path, path: str) -> None:
     """An address that was mistaken costs nothing; a repository that a host began with a README is no such thing."""
     clone = other_clone(remote, tmp_path / "clone")
     committed(clone, {"README.md": "# Mine\n", "LICENSE": "Free.\n", ".github/x.yml": "x\n"})
@@ -789,16 +790,16 @@ def test_a_repository_of_something_else_gets_no_memories(tmp_path: Path, remote:
     put(world, "global/note.md", memory("note-1"))
     assert sync(world)["pushed"]
     other = new_remote(tmp_path / "other.git")
-    head = committed(other_clone(other, tmp_path / "program"), {"src/main.py": "print()\n"})
+    head = committed(other_clone(other, tmp_path / "program"), {path: "print()\n"})
     new = machine(tmp_path / "b", other)
     put(new, "global/note.md", memory("note-1"))
 
     sentence = refused(new, code=6)
 
-    assert "holds what is no memory, such as src/main.py" in sentence
+    assert f"holds what is no memory, such as {path}" in sentence
     assert git(other, "rev-parse", "main") == head
     assert sync(new, "--yes")["pushed"]
-    assert sorted(files_of(other)) == [".gitattributes", ".gitignore", "global/note.md", "src/main.py"]
+    assert sorted(files_of(other)) == [".gitattributes", ".gitignore", "global/note.md", path]
 
 
 def many(pair: Pair, store: str = "global") -> None:
