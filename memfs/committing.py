@@ -25,6 +25,10 @@ from memfs.worktree import ending
 
 ATTEMPTS = 5
 """How often it is tried to commit while others commit, too."""
+NOBODY = (
+    "Git does not know who you are, so the commit is by `memfs`. For the next one to be by you: "
+    "`git config --global user.name NAME` and `git config --global user.email ADDRESS`."
+)
 LINK = "160000"
 """The mode of a repository within a repository."""
 _UNFIT = re.compile(r"(?i)(?:(?<=/)|(?<=\\)|^)git~1(?=[ .]*(?:[/\\:]|$))")
@@ -205,7 +209,7 @@ def _commit(store: Store, message: str, *, allow_secret: bool) -> Committed:
     if not now.contents:
         return Committed("", now, ())
     name, made = now.repository.commit(now.contents, message or _sentence(now), now.head)
-    return Committed(name, now, tuple(_replaced(now, made)))
+    return Committed(name, now, (*_replaced(now, made), *([] if now.repository.knows_user else [NOBODY])))
 
 
 def without_secrets(now: Standing) -> Standing:

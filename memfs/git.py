@@ -370,5 +370,8 @@ def merge_lines(base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, bool]:
 
 def first_line(said: str) -> str:
     """Return the line of git's complaint that matters."""
-    lines = said.splitlines()
-    return next((line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "")
+    lines = said.splitlines() or [""]
+    number = next((n for n, line in enumerate(lines) if line.startswith(("fatal:", "error:"))), len(lines) - 1)
+    if number and lines[number] == "fatal: Could not read from remote repository.":
+        return lines[number - 1]  # what ssh said
+    return lines[number]

@@ -114,8 +114,8 @@ class Remote:
 
     def _reason(self, error: GitFailed) -> str:
         """Return git's own words in *error*, without the folder, which is none of a person's."""
-        words = str(error).partition("fatal: ")[2] or str(error).replace(f" in {self.folder}", "")
-        return without_credentials(words).rstrip(".")
+        words = str(error).partition(f" failed in {self.folder}: ")[2] or str(error).replace(f" in {self.folder}", "")
+        return without_credentials(words.removeprefix("fatal: ")).rstrip(".")
 
     def __str__(self) -> str:
         return without_credentials(self.address)

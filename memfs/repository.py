@@ -67,6 +67,7 @@ class Repository:
         prefix: Where the folder that was asked for lies below `top`, with a final slash; empty at the top.
         algorithm: What names its objects, `sha1` or `sha256`.
         tip: The commit that was checked out when it was found, empty when there was none.
+        knows_user: Whether git knew who commits, when that was asked last.
     """
 
     def __init__(self, top: Path, folder: Path, prefix: str, algorithm: str, tip: str = "") -> None:
@@ -75,6 +76,7 @@ class Repository:
         self.prefix = prefix
         self.algorithm = algorithm
         self.tip = tip
+        self.knows_user = True
         self._index = UserIndex(top, folder, self.run)
         self._trees: dict[tuple[str, ...], Mapping[str, Blob]] = {}
 
@@ -316,7 +318,8 @@ class Repository:
     def _identity(self, role: str) -> str:
         """Return who commits, as git knows the user; memfs, when it does not."""
         known = self._read("var", f"GIT_{role}_IDENT", fine=(0, 128))
-        return known.line if not known.code else f"memfs <memfs@localhost> {int(time.time())} +0000"
+        self.knows_user = not known.code
+        return known.line if self.knows_user else f"memfs <memfs@localhost> {int(time.time())} +0000"
 
     def commit(self, changes: Mapping[str, Content], message: str, old: str) -> tuple[str, Mapping[str, Blob | None]]:
         """Commit *changes* below `prefix` on top of HEAD; return the commit, and what it has in their place.

@@ -165,8 +165,9 @@ def test_another_staged_version_of_a_memory_is_told_of_and_reachable(world: Worl
     git.put(".memory/intended.md", "Intended.\n")
     git("add", "--intent-to-add", ".memory/intended.md")
 
-    [note] = commit(world, git, "--json").json["notes"]
+    note, nobody = commit(world, git, "--json").json["notes"]
 
+    assert nobody == committing.NOBODY
     assert ".memory/old.md" in note
     command = note.split("`")[1].split()
     assert command[:3] == ["git", "cat-file", "-p"]
@@ -444,13 +445,13 @@ def test_every_kind_of_repository_takes_a_commit(world: World, git: Git, kind: C
 def test_who_commits_is_the_user_or_memfs(world: World, git: Git) -> None:
     """By git's own settings; without any the commit is memfs's, and nothing fails."""
     git.put(".memory/new.md", "1\n")
-    done(world, git)
+    assert "git config --global user.name" in commit(world, git).out
     assert git("log", "-1", "--format=%an <%ae> %cn") == "memfs <memfs@localhost> memfs"
 
     git("config", "user.name", "Ünal <the> Tester")
     git("config", "user.email", "t@example.org")
     git.put(".memory/new.md", "2\n")
-    done(world, git)
+    assert "user.name" not in commit(world, git).out
     assert git("log", "-1", "--format=%an <%ae> %cn") == "Ünal the Tester <t@example.org> Ünal the Tester"
     git.check()
 

@@ -196,7 +196,7 @@ def test_the_first_sync_without_a_remote_begins_a_history_and_says_so(world: Wor
     done = sync(world)
 
     assert (done["committed"], done["pushed"], done["remote"]) == (1, False, None)
-    assert "memfs sync --remote URL" in done["notes"][0]
+    assert "memfs sync --remote URL" in done["notes"][-1]
     assert "global/note.md" in files_of(world.home)
     remote = new_remote(world.root / "remote.git")
     assert sync(world, "--remote", remote)["pushed"]
@@ -229,7 +229,8 @@ def test_two_machines_become_one(tmp_path: Path, remote: Path) -> None:
     second = sync(b, "--remote", remote)
     third = sync(a)
 
-    assert (first.code, first.out.splitlines()[-1]) == (0, "  1 committed, pushed")
+    assert (first.code, first.out.splitlines()[-2:-1]) == (0, ["  1 committed, pushed"])
+    assert "Git does not know who you are" in first.out.splitlines()[-1]
     assert (second["committed"], len(second["brought"]), second["pushed"]) == (1, 1, True)
     assert (third["committed"], len(third["brought"]), third["pushed"]) == (0, 1, False)
     assert_same(Pair(a, b, remote))
@@ -714,6 +715,20 @@ def test_a_remote_that_is_not_there_costs_nothing(pair: Pair, address: str) -> N
     assert sync(pair.a)["pushed"]
 
 
+def test_what_ssh_says_is_told(pair: Pair) -> None:
+    """Git only says that it could not read."""
+    script = put(
+        pair.a, "../ssh.sh", "#!/bin/sh\necho 'git@example.org: Permission denied (publickey).' >&2\nexit 255\n"
+    )
+    script.chmod(0o755)
+    pair.a.config('remote = "git@example.org:me/x.git"\n')
+
+    failed = memfs(pair.a, "sync", environ={"GIT_SSH_COMMAND": str(script)})
+
+    assert failed.code == 10
+    assert "cannot be reached: git@example.org: Permission denied (publickey). What is new here is safe" in failed.err
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("scheme", ["http", "git"])
 def test_a_remote_that_never_answers_is_given_up(pair: Pair, scheme: str) -> None:
@@ -918,7 +933,7 @@ def test_another_version_that_was_staged_is_told_of(pair: Pair) -> None:
     git(pair.a.home, "add", "global/note.md")
     put(pair.a, "global/note.md", memory("note-1", ["Edited.", *PARTS[1:]]))
 
-    [told] = sync(pair.a)["notes"]
+    told, _ = sync(pair.a)["notes"]
 
     assert "Another version of global/note.md was staged" in told
     assert "Staged." in git(pair.a.home, *told.split("`")[1].split()[1:])
