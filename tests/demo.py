@@ -27,6 +27,8 @@ class Story:
         self.env.pop("WORKSPACE_MODE", None)
         self.env |= {"HOME": str(home), "MEMFS_HOME": str(home / ".memory"), "PYTHONPATH": str(CHECKOUT)}
         self.env |= {"MEMFS_CACHE": str(home / "cache"), "MEMFS_STATE": str(home / "state")}
+        for role in ("AUTHOR", "COMMITTER"):
+            self.env |= {f"GIT_{role}_NAME": "You", f"GIT_{role}_EMAIL": "you@example.com"}
 
     def chapter(self, title: str) -> None:
         """Print a heading."""
@@ -46,12 +48,8 @@ class Story:
 
     def git(self, folder: Path, *words: str) -> str:
         """Return what git prints in *folder*, without showing it."""
-        who = {"GIT_AUTHOR_NAME": "You", "GIT_AUTHOR_EMAIL": "you@example.com"}
-        who |= {"GIT_COMMITTER_NAME": "You", "GIT_COMMITTER_EMAIL": "you@example.com"}
         command = ["git", *words]
-        return subprocess.run(
-            command, cwd=folder, env=self.env | who, capture_output=True, text=True, check=True
-        ).stdout
+        return subprocess.run(command, cwd=folder, env=self.env, capture_output=True, text=True, check=True).stdout
 
     def ask(self, folder: Path, *words: str) -> dict[str, list[dict[str, str]]]:
         """Return what memfs answers as JSON, without showing it."""
