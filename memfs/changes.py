@@ -90,21 +90,8 @@ def pack(entries: Mapping[str, Stamp], label: str = "") -> bytes:
     return json.dumps(head).encode() + b"\n" + names + numbers
 
 
-def unpack(log: bytes) -> tuple[Snapshot, int]:
-    """Return what the blocks of *log* say last of each path, and how many bytes of it are whole blocks.
-
-    Removals are kept as `GONE`. Reading stops before the first block that is cut short, fails its CRC or is none.
-    """
-    entries: Snapshot = {}
-    position = 0
-    for block, end in blocks(log):
-        entries.update(block)
-        position = end
-    return entries, position
-
-
 def blocks(log: bytes) -> Iterator[tuple[Snapshot, int]]:
-    """Yield the whole blocks of *log*, each with where it ends."""
+    """Yield the whole blocks of *log*, each with where it ends, before the first that is cut short or damaged."""
     position = 0
     while (line_end := log.find(b"\n", position)) >= 0:
         try:

@@ -210,12 +210,18 @@ def is_in_git(store: Store) -> bool:
     return any((place / ".git").exists() for place in (store.root, *store.root.parents))
 
 
-def _born(store: Store) -> Repository | None:
-    """Return the repository around *store*, None when there is none, or nothing was committed in it yet."""
+def around(store: Store) -> Repository | None:
+    """Return the repository around *store*, whose prefix leads there; the folder may be gone.."""
     place = store.root if store.is_there() else store.root.parent
     repository = Repository.of(place) if place.is_dir() else None
     if repository is not None and place != store.root:  # it was removed as a whole
         repository.prefix += f"{store.root.name}/"
+    return repository
+
+
+def _born(store: Store) -> Repository | None:
+    """Return the repository around *store*, None when there is none, or nothing was committed in it yet."""
+    repository = around(store)
     return repository if repository and repository.tip else None
 
 

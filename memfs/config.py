@@ -319,11 +319,8 @@ class _Reader:
         tables += [(f"groups.{name}.", table, GROUP_WORDS) for name, table in groups if isinstance(table, dict)]
         for where, table, known in tables:
             for word in table.keys() - set(known):
-                self._note_near(where, word, known)
-
-    def _note_near(self, where: str, word: str, known: Sequence[str]) -> None:
-        if near := _near(word, known):
-            self.problems.append(f"config.toml: `{where}{word}` is no setting; did you mean {near}?")
+                if near := _near(word, known):
+                    self.problems.append(f"config.toml: `{where}{word}` is no setting; did you mean {near}?")
 
     def workspaces(self) -> dict[str, dict[str, Any]]:
         """Return what is said of each workspace, by its path as it stands there."""

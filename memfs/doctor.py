@@ -14,6 +14,7 @@ from typing import NamedTuple
 from memfs import credentials
 from memfs.answers import Entry
 from memfs.errors import MemfsError
+from memfs.memory import IMPORTANT
 from memfs.query import Filters
 from memfs.shelves import shelf_with
 from memfs.workspace import MAX_LIMIT
@@ -21,8 +22,6 @@ from memfs.workspace import Workspace
 
 BATCH = 256
 """Files that are looked through between two words of how far that is."""
-IMPORTANT = 8
-"""From which on a memory should have cues."""
 
 
 class Finding(NamedTuple):

@@ -64,7 +64,8 @@ def export(
     scopes = filters.scopes or tuple(store.scope for store in here.view.own)
     entries, notes = _chosen(here, filters._replace(scopes=scopes))
     below = "" if len(set(filters.scopes)) == 1 else "{}"
-    targets = {folder / below.format(_place(entry)) / entry.memory.path: entry for entry in entries}
+    folders = {store.scope: below.format(store.scope.replace(":", "s/")) for store in here.view.stores}
+    targets = {folder / folders[entry.store.scope] / entry.memory.path: entry for entry in entries}
     for parent in {target.parent for target in targets}:
         _refuse_way(parent, folder)
     new = [(target, entry) for target, entry in targets.items() if not _is_same(target, entry)]
@@ -96,11 +97,6 @@ def _chosen(here: Workspace, filters: Filters) -> tuple[list[Entry], list[str]]:
     unread = [path for path, entry in entries.items() if not entry.file.digest or len(entry.file.raw) > MAX_BYTES]
     notes += [f"{path} is left out: it cannot be read, or is larger than {MAX_BYTES >> 20} MiB." for path in unread]
     return [entry for path, entry in entries.items() if path not in unread], list(dict.fromkeys(notes))
-
-
-def _place(entry: Entry) -> str:
-    """Return the folder of a memory's scope: `workspace`, `global`, `groups/NAME`, `projects/NAME`."""
-    return entry.store.scope.replace(":", "s/")
 
 
 def _refuse_way(parent: Path, folder: Path) -> None:

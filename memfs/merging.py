@@ -28,11 +28,6 @@ DRIVER = {
     "merge.memfs.driver": "memfs merge-driver %O %A %B %P",
 }
 """Git's settings by which a path with the attribute `merge=memfs` is merged here."""
-DRIVER = {
-    "merge.memfs.name": "memfs: two versions of one memory",
-    "merge.memfs.driver": "memfs merge-driver %O %A %B %P",
-}
-"""Git's settings by which a path with the attribute `merge=memfs` is merged here."""
 TextMerge = Callable[[bytes, bytes, bytes], tuple[bytes, bool]]
 """(base, ours, theirs) -> merged text, with diff3 markers where they clash, and whether they clash."""
 

@@ -241,7 +241,7 @@ def other_workspace(named_so: str | Path, config: Config) -> Path:
         if (real := find_workspace(folder, config, {})) != folder:
             raise Invalid(f"{named_so} belongs to the workspace {real}; name that one.")
     else:
-        vouched = {*trusted_workspaces(config.state), *looked_at(config.state)}
+        vouched = _vouched(config)
         there = [each for each in reachable(config) if each.folder in vouched]
         found = [each.folder for each in there if each.name == str(named_so)]
         found = found or [each.folder for each in there if each.folder.name == str(named_so)]

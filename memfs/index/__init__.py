@@ -405,11 +405,6 @@ class Index(Asking):
                 return self._document(store, memory, file)[0]
         return None
 
-    def reset(self, *, wait: float = 30.0) -> None:
-        """Throw the whole index away."""
-        with self._folder.locked(wait):
-            self._folder.set_aside()
-
     def stores(self) -> list[str]:
         """Return the keys of the stores that the index has seen."""
         return list(self._folder.unsaved) if self.note else self._folder.seen.keys()

@@ -54,7 +54,7 @@ def watch_command(*, session: bool, every: float, as_json: bool) -> None:
     from memfs.faces import render
 
     here = workspace()
-    on_side = session or as_json or not _shows()
+    on_side = session or as_json or sys.stdout is None or not sys.stdout.isatty()
     with _watched(here) as (stirred, watcher):
         first = here.list(limit=1).notes  # what is there now is no news
         tell_news = _for_agent(here, every, as_json=as_json) if session else _for_people(here, as_json=as_json)
@@ -142,10 +142,6 @@ def _watched(here: Workspace) -> Iterator[tuple[threading.Event, Watcher]]:
         yield stirred, watcher
     finally:
         watcher.stop()
-
-
-def _shows() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _is_read() -> bool:

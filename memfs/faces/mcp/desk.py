@@ -236,11 +236,6 @@ class Client:
         """Return the workspace; see `Desk.here`."""
         return self.desk.here
 
-    @property
-    def everywhere(self) -> Workspace:
-        """Return what questions across projects are asked of; see `Desk.everywhere`."""
-        return self.desk.everywhere
-
     def saw(self, entry: Entry, *, whole: bool = True) -> None:
         """Remember that the client has read a memory as it is now, or, unless *whole*, its beginning.
 

@@ -69,7 +69,7 @@ def search_memories(client: Client, args: Json) -> Json:
 
 def search_all_projects(client: Client, args: Json) -> Json:
     """Search the memories of every project, or of some that are named."""
-    everywhere = client.everywhere
+    everywhere = client.desk.everywhere
     filters = _filters(args)
     among = everywhere.scopes_of(args.get("projects", ()))
     return _found(client, everywhere, args, filters._replace(scopes=(*filters.scopes, *among)))
@@ -116,7 +116,7 @@ def _holding(client: Client, project: str) -> tuple[Workspace, str]:
     if not client.here.config.cross_project:
         with suppress(Invalid):
             return client.here, client.here.scopes_of([project])[0]
-    return client.everywhere, client.everywhere.scopes_of([project])[0]
+    return client.desk.everywhere, client.desk.everywhere.scopes_of([project])[0]
 
 
 def list_memories(client: Client, args: Json) -> Json:

@@ -17,6 +17,7 @@ from memfs.errors import NotFound
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp.changes import changes
 from memfs.faces.mcp.shapes import Json
+from memfs.memory import IMPORTANT
 from memfs.memory import TYPES
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
@@ -32,7 +33,6 @@ TOKENS = 10_000
 """Of one resource; clients cut or refuse more."""
 LISTED_MEMORIES = 20
 """The newest memories stand in the list of resources, so that a client's menu offers them by title."""
-IMPORTANT = 8
 SUGGESTIONS = 20
 
 Parameters = dict[str, str]
