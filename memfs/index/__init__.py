@@ -118,7 +118,6 @@ class Index(Asking):
         own: bool = False,
         seconds: float | None = None,
         wait: float = 5.0,
-        progress: Callable[[int, int], None] | None = None,
     ) -> Refreshed:
         """Bring the index up to date with *store*, in one commit.
 
@@ -129,7 +128,6 @@ class Index(Asking):
             own: The caller wrote them itself just now, so that no other write hides behind their stamps.
             seconds: Stop reading files after this long and leave the rest pending.
             wait: How long to wait for another process that writes the index.
-            progress: Called with the number of files done and to do.
         """
         work = dict(now)
         reason = ""
@@ -138,9 +136,7 @@ class Index(Asking):
                 work = self._work(self.seen(store), now, partial=partial)
                 if not work:
                     return Refreshed()
-                return self._committed(
-                    store, now, partial=partial, own=own, seconds=seconds, wait=wait, progress=progress
-                )
+                return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait)
             except Busy:
                 return Refreshed(pending=len(work), note="another process is writing the index")
             except (OSError, IndexBroken) as error:
@@ -148,7 +144,7 @@ class Index(Asking):
                 reason = str(error)
         # broken again as soon as it was begun anew: somebody clears the folder while we work
         self._folder.abandon(reason)
-        return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait, progress=progress)
+        return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait)
 
     def rebuild(
         self,
@@ -205,7 +201,7 @@ class Index(Asking):
         anew: bool = False,
         seconds: float | None = None,
         wait: float,
-        progress: Callable[[int, int], None] | None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Refreshed:
         with self._folder.locked(wait):
             seen = {} if anew else self.seen(store)

@@ -373,36 +373,23 @@ class Workspace(Reverting, Tidying):
 
     # ---- keeping up
 
-    def refresh(
-        self,
-        store: Store,
-        paths: Iterable[str] | None = None,
-        *,
-        seconds: float | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> str:
+    def refresh(self, store: Store, paths: Iterable[str] | None = None) -> str:
         """Bring index and listeners up to date with *store*; return why that is not quite so, empty when it is.
 
         The arguments are those of `Freshness.refresh`.
         """
         with self._lock:
-            return self._freshness.refresh(store, paths, seconds=seconds, progress=progress)
+            return self._freshness.refresh(store, paths)
 
     def catch_up(self) -> Sequence[str]:
         """Bring index and listeners up to date with every store of the view; return what the caller should know."""
         with self._lock:
             return self._freshness.all(self.view.stores, spare=True)
 
-    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Have *listener* called when a refresh finds files that differ from what was known; return how to stop."""
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have *listener* called whenever a refresh finds files that differ from what was known."""
         with self._lock:
-            stop = self._freshness.listen(listener)
-
-        def stopped() -> None:
-            with self._lock:
-                stop()
-
-        return stopped
+            self._freshness.listen(listener)
 
     def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Build the view's part of the index anew from the files; return how many memories it has.
