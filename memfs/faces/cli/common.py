@@ -15,6 +15,10 @@ from typing import TypeVar
 
 import click
 
+from memfs.errors import Invalid
+from memfs.errors import MemfsError
+from memfs.errors import StorageFailed
+
 if TYPE_CHECKING:
     from memfs.faces.render import Json
     from memfs.faces.render import Line
@@ -109,7 +113,6 @@ def filters_of(options: dict[str, Any], here: Workspace) -> Filters:
     from datetime import datetime
 
     from memfs import query
-    from memfs.errors import Invalid
     from memfs.memory import TYPES
 
     for kind in options["types"]:
@@ -158,8 +161,6 @@ def check_word(what: str, word: str, known: Iterable[str]) -> None:
     """Refuse *word* if it is not *known*, naming the near ones."""
     from difflib import get_close_matches
 
-    from memfs.errors import Invalid
-
     words = list(dict.fromkeys(known))
     if word not in words:
         near = get_close_matches(word, words, 2, 0.5)
@@ -191,8 +192,6 @@ def own_store() -> Store:
 
 
 def _here() -> Path:
-    from memfs.errors import Invalid
-
     try:
         return Path.cwd()
     except FileNotFoundError as error:
@@ -213,8 +212,6 @@ def stand_in(directory: str) -> None:
     Raises:
         Invalid: It is none, or not to be entered.
     """
-    from memfs.errors import Invalid
-
     try:
         os.chdir(directory)
     except OSError as error:
@@ -255,9 +252,6 @@ def counted(count: int | None) -> str:
 
 def report_error(error: Exception) -> int:
     """Print *error* on standard error, as a sentence or as JSON where that was asked for; return the exit code."""
-    from memfs.errors import MemfsError
-    from memfs.errors import StorageFailed
-
     as_json = "--json" in sys.argv
     if isinstance(error, click.ClickException):
         _print_error("usage", error.format_message(), error, as_json=as_json)
@@ -278,7 +272,6 @@ def report_error(error: Exception) -> int:
 
 
 def _print_error(code: str, sentence: str, error: Exception, *, as_json: bool) -> None:
-    from memfs.errors import MemfsError
     from memfs.faces.render import error_json
     from memfs.faces.render import to_json
     from memfs.trust import inert

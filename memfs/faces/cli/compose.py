@@ -12,14 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from memfs import memory
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
-
-if TYPE_CHECKING:
-    from memfs.values import Value
+from memfs.values import Value
 
 _COMMENT = re.compile(r"[ \t]*<!--.*?-->", re.DOTALL)
 

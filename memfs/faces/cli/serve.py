@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from memfs import config
+from memfs.errors import Invalid
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import given_mode
 from memfs.faces.cli.common import say
@@ -44,8 +46,6 @@ def serve_command(
     The project is --workspace, else MEMFS_WORKSPACE, else CLAUDE_PROJECT_DIR, else what the
     client names as its root, else the folder that the command stands in.
     """
-    from memfs import config
-    from memfs.errors import Invalid
     from memfs.faces import mcp
 
     if workspace is not None and "${" in str(workspace):  # a client that does not fill in its own variables

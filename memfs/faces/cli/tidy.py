@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from memfs.faces import render
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
@@ -26,10 +27,7 @@ def related_command(memory: str, limit: int, *, as_json: bool) -> None:
     from memfs.faces import render_near
 
     related = workspace().related(memory, limit=limit)
-    if as_json:
-        tell(render_near.related_json(related))
-    else:
-        say(render_near.related_lines(related))
+    tell(render_near.related_json(related)) if as_json else say(render_near.related_lines(related))
 
 
 @click.command()
@@ -51,10 +49,7 @@ def duplicates_command(threshold: float, limit: int, *, newest: bool, merge: boo
     from memfs.faces import render_near
 
     found = workspace().duplicates(threshold, limit=limit, merge=merge, newest=newest)
-    if as_json:
-        tell(render_near.duplicates_json(found))
-    else:
-        say(render_near.duplicates_lines(found))
+    tell(render_near.duplicates_json(found)) if as_json else say(render_near.duplicates_lines(found))
 
 
 @click.command()
@@ -71,10 +66,5 @@ def consolidate_command(memories: tuple[str, ...], keep: str, *, as_json: bool) 
     have, and a link `supersedes` to each; they are removed. `memfs undo` takes it back, a step at
     a time. Refused where more people or projects would see a text than do now.
     """
-    from memfs.faces import render
-
     done = workspace().consolidate(memories, keep=keep)
-    if as_json:
-        tell(render.done_json(done))
-    else:
-        say(render.done_lines(done))
+    tell(render.done_json(done)) if as_json else say(render.done_lines(done))
