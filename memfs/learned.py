@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs.answers import LAST_SECOND
@@ -21,10 +20,8 @@ from memfs.index import Index
 from memfs.index import Learned
 from memfs.index import Table
 from memfs.repository import Repository
-
-if TYPE_CHECKING:
-    from memfs.store import Store
-    from memfs.workspace import Workspace
+from memfs.store import Store
+from memfs.workspace import Workspace
 
 WAIT_SECONDS = 30.0
 """For another process that writes the index."""

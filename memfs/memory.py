@@ -9,22 +9,18 @@ import os
 import re
 import time
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 from typing import Literal
 from typing import NamedTuple
 
 from memfs import header
 from memfs.errors import Invalid
+from memfs.header import Header
 from memfs.values import MalformedHeader
 from memfs.values import Span
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from memfs.header import Header
-    from memfs.values import Value
+from memfs.values import Value
 
 TYPES = (
     "directive", "information", "heading", "decision", "code_pattern",

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from memfs.answers import Done
+from memfs.answers import Entry
 from memfs.errors import Ambiguous
 from memfs.errors import Invalid
 from memfs.errors import NotFound
@@ -26,11 +27,7 @@ from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.trust import inert
 from memfs.trust import inert_line
-
-if TYPE_CHECKING:
-    from memfs.answers import Done
-    from memfs.answers import Entry
-    from memfs.workspace import Workspace
+from memfs.workspace import Workspace
 
 CATEGORY = "session"
 PARTS = ("directives", "decisions", "patterns")

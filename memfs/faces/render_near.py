@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from memfs.answers import Duplicates
 from memfs.answers import Neighbour
+from memfs.answers import Related
 from memfs.faces.render import BOLD
 from memfs.faces.render import DIM
 from memfs.faces.render import GOOD
@@ -15,10 +16,6 @@ from memfs.faces.render import near_json
 from memfs.faces.render import near_pieces
 from memfs.faces.render import note_lines
 from memfs.trust import inert_line
-
-if TYPE_CHECKING:
-    from memfs.answers import Duplicates
-    from memfs.answers import Related
 
 
 def related_json(related: Related) -> Json:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from memfs import brief
 from memfs import feed
 from memfs import query
 from memfs.errors import Invalid
 from memfs.faces.mcp import shapes
+from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.shapes import Json
 from memfs.heard import Ledger
 from memfs.memory import parse_time
-
-if TYPE_CHECKING:
-    from memfs.faces.mcp.desk import Client
 
 MOST_CHANGES = 100
 """Of one answer, the newest."""

@@ -6,22 +6,19 @@ import math
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from memfs import query
 from memfs.answers import Neighbour
 from memfs.errors import Invalid
 from memfs.faces import render_health
 from memfs.faces.mcp import shapes
+from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
 from memfs.query import Filters
-
-if TYPE_CHECKING:
-    from memfs.faces.mcp.desk import Client
-    from memfs.workspace import Workspace
+from memfs.workspace import Workspace
 
 CURSOR_DIGITS = 7
 FLAWS = 20

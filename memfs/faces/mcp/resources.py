@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from mcp.shared.uri_template import UriTemplate
 
 from memfs import sessions
+from memfs.answers import Entry
 from memfs.errors import Ambiguous
 from memfs.errors import Invalid
 from memfs.errors import NotFound
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp.changes import changes
+from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.shapes import Json
 from memfs.memory import IMPORTANT
 from memfs.memory import TYPES
@@ -24,10 +25,6 @@ from memfs.pack import cut
 from memfs.query import MAX_CHARACTERS
 from memfs.query import Filters
 from memfs.trust import inert_line
-
-if TYPE_CHECKING:
-    from memfs.answers import Entry
-    from memfs.faces.mcp.desk import Client
 
 TOKENS = 10_000
 """Of one resource; clients cut or refuse more."""

@@ -8,28 +8,25 @@ from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+from memfs.answers import Done
+from memfs.answers import Entry
 from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
 from memfs.faces.mcp import shapes
+from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
 from memfs.memory import DEFAULT_IMPORTANCE
 from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
+from memfs.values import Value
 from memfs.workspace import Draft
-
-if TYPE_CHECKING:
-    from memfs.answers import Done
-    from memfs.answers import Entry
-    from memfs.faces.mcp.desk import Client
-    from memfs.values import Value
-    from memfs.workspace import Workspace
+from memfs.workspace import Workspace
 
 BROUGHT = ("content", "context_type", "importance", "tags", "summary", "category", "title", "scope", "path", "digest",
            "trusted")  # fmt: skip
