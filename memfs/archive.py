@@ -84,9 +84,7 @@ class Archive:
     def hold(self, folder: Path, question: str) -> BinaryIO | None:
         """Return a file that keeps *folder* from being removed as long as it is open; None when it is gone by now.
 
-        Args:
-            folder: One of the shelf's.
-            question: What it answers; empty when that need not be so the next time.
+        It answers *question*; empty when that need not be so the next time.
         """
         with suppress(FileNotFoundError):
             file = (folder / SAID).open("rb")

@@ -127,11 +127,7 @@ def prompted(here: Workspace, heard: Heard, prompt: str, now: datetime) -> Brief
 def beside(here: Workspace, heard: Heard, names: Iterable[Path], now: datetime) -> Brief:
     """Return what a session is told beside a file: memories that say they are about it, each once in a session.
 
-    Args:
-        here: Whose view.
-        heard: What the session was told before.
-        names: What the file is called, absolute: as it was named, and with no link in it.
-        now: For the ages.
+    *names* are what the file is called, absolute: as it was named, and with no link in it.
     """
     root = here.view.workspace
     paths = dict.fromkeys(str(name.relative_to(root)) for name in names if root in name.parents)

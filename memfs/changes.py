@@ -29,9 +29,7 @@ class Stamp(NamedTuple):
     def settled(self, now_ns: int, checksum: int = 0) -> Stamp:
         """Return this stamp, or one that equals no file's when a write right now could still hide behind it.
 
-        Args:
-            now_ns: The time.
-            checksum: Of the content, kept in such a stamp: see `unchanged`.
+        The *checksum* of the content is kept in such a stamp: see `unchanged`.
         """
         return self if now_ns - self.ctime_ns > TICK_NS else self._replace(ctime_ns=-checksum)
 

@@ -126,11 +126,7 @@ def _is_foreign(raw: bytes | None, path: str, memory_id: str) -> bool:
 def as_of(store: Store, paths: Sequence[str], memory_id: str, revision: str) -> Commit | None:
     """Return the memory as what git calls *revision* has it; None when that is no commit, or has none of it.
 
-    Args:
-        store: Where it lies.
-        paths: Where in that it lies and lay.
-        memory_id: Whose file it must be.
-        revision: What a person typed.
+    It lies or lay at *paths* of *store*, in a file of *memory_id*; *revision* is what a person typed.
     """
     try:
         tip = (repository := _born(store)) and "\0" not in revision and repository.commit_of(revision)

@@ -81,12 +81,8 @@ _File = tuple[str, str]
 def since(here: Workspace, cursor: str, *, without: Collection[str] = ()) -> Feed:
     """Return what happened in the view of *here* since *cursor*, oldest first; an empty one begins now.
 
-    The index has to be up to date with the stores. What was only touched is left out, and so is what came and went.
-
-    Args:
-        here: Whose view.
-        cursor: Of a feed before.
-        without: What these sessions did is left out.
+    The index has to be up to date with the stores. What was only touched is left out, and so are what came and went
+    and what the sessions *without* did.
     """
     place, _, view = cursor.partition("@")
     news = here.index.news(place)

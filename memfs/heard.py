@@ -118,12 +118,9 @@ class Ledger:
                     put(self.log, raw[raw.index(b"\n", len(raw) // 2) + 1 :])
 
     def shown(self, stores: Collection[str], memory_id: str = "", session: str = "") -> Sequence[Shown]:
-        """Return what was put before agents, oldest first.
+        """Return what was put before agents of *stores* (their keys), oldest first.
 
-        Args:
-            stores: Only memories of these, by key.
-            memory_id: Only this memory.
-            session: Only in this session.
+        Of the one memory or session alone that is named.
         """
         try:
             lines = self.log.read_bytes().splitlines()

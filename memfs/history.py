@@ -273,12 +273,8 @@ def _merged(states: list[Version], version: Version, newer: float) -> Version | 
     """Return which of the journal's *states* a commit's *version* is, from then on known by both names, if it is one.
 
     It is the same text, committed while it was there, by git's whole seconds. A state that nobody wrote down may have
-    come to be at any time: it is the commit that was the newest when it was replaced.
-
-    Args:
-        states: Of the memory.
-        version: What was committed.
-        newer: From when on a newer commit was there for sure; infinite for the newest.
+    come to be at any time: it is the commit that was the newest when it was replaced. From *newer* on a newer commit
+    was there for sure; it is infinite for the newest.
     """
     assert version.commit is not None  # noqa: S101  (it is made of one)
     second = int(version.commit.at)

@@ -42,11 +42,8 @@ _LOG = (
 def learn(here: Workspace, pause: Callable[[], None] = lambda: None) -> Sequence[str]:
     """Learn when the memories of the view's own stores were committed, and by whom; return why that is not all known.
 
-    The times are then those of `created` and `updated` where a memory says none.
-
-    Args:
-        here: Whose stores; it may be used meanwhile.
-        pause: Called before each commit to the index, for others to have their turn.
+    The times are then those of `created` and `updated` where a memory says none. *here* may be used meanwhile: before
+    each commit to the index *pause* lets others have their turn.
     """
     index = Index(here.config.cache, here.config.languages)
     notes = []

@@ -95,10 +95,7 @@ class Wish(NamedTuple):
 def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published:
     """Make a branch that has memories of the workspace *here*; HEAD, index and files stay as they are.
 
-    Args:
-        here: Whose.
-        references: Which, each as for `Workspace.get`.
-        wish: How.
+    Each of *references* is one as for `Workspace.get`.
 
     Raises:
         Refused: One is not the workspace's own, or not the user's, cannot be read as it stands, or holds a credential;
@@ -297,13 +294,7 @@ def _published_already(branch: str, place: str) -> Refused:
 
 
 def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: Collection[str]) -> Iterator[str]:
-    """Yield names for the branch: the one that was wished for alone, else one of the first title, numbered if taken.
-
-    Args:
-        entries: What is published.
-        wish: How.
-        repository: Asks git what a name may be.
-        taken: The branches that there are, as refs.
+    """Yield names for the branch: the one that was wished for alone, else one of the first title, numbered if *taken*.
 
     Raises:
         Invalid: What was wished for is no name, or is taken.

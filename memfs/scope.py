@@ -329,10 +329,7 @@ def view(workspace: Path, config: Config) -> View:
 def across(workspace: Path, config: Config, names: Sequence[str] = ()) -> View:
     """Return what a question across projects is answered from: the view, and every project that is not private.
 
-    Args:
-        workspace: Where it is asked.
-        config: The user's settings.
-        names: Only these projects, by name or path.
+    Only the projects *names*, by name or path, where any are named.
 
     Raises:
         OutOfScope: The user has not switched such questions on.

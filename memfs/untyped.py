@@ -31,9 +31,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def read(source: str, start: int) -> tuple[dict[str, Value], dict[str, Span], bool]:
     """Return the values of the header *source*, where they stand, and whether it is one `{…}`.
 
-    Args:
-        source: The lines between the fences.
-        start: Where they begin in the whole text.
+    *source* are the lines between the fences, which begin at *start* of the whole text.
 
     Raises:
         MalformedHeader: They are not YAML, or more of it than a header needs.

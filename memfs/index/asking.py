@@ -102,10 +102,7 @@ class Asking:
     def rarity(self, query: Query, twice: frozenset[str], found: Sequence[rank.Found]) -> dict[tuple[str, str], float]:
         """Return, by store key and path, how many words of *query* each of *found* has, each counted by its rarity.
 
-        Args:
-            query: Its words count, nothing else of it.
-            twice: Words that count double.
-            found: What `search` found for it.
+        The words *twice* count double; of the query nothing but its words counts.
         """
 
         def ask() -> dict[tuple[str, str], float]:
@@ -205,11 +202,8 @@ class Asking:
     ) -> list[tuple[str, str]]:
         """Return store key and path of the memories in *places* that share the most of the rarest of *stems*.
 
-        Args:
-            places: The stores to look in.
-            stems: Of a memory that the index has: what no other holds is not looked for.
-            limit: At most so many.
-            now: Memories that have expired by then are left out.
+        The stems are those of a memory that the index has: what no other holds is not looked for. Memories that have
+        expired by *now* are left out.
         """
         counts, documents = self.holding(stems)
         shared = sorted((count, stem) for stem, count in counts.items() if count > 1)[:SHARED_STEMS]
@@ -235,9 +229,7 @@ class Asking:
     def values(self, places: Sequence[Within], field_name: str) -> dict[str, int]:
         """Return each value of a field in *places*, with how many memories have it.
 
-        Args:
-            places: The stores to look in.
-            field_name: `tag`, `type`, `category`, `channel`, `about`, `id` or `digest`.
+        It is `tag`, `type`, `category`, `channel`, `about`, `glob`, `id` or `digest`.
         """
 
         def ask() -> dict[str, int]:
@@ -250,10 +242,7 @@ class Asking:
     def digests(self, places: Sequence[Within], query: Query, now: datetime) -> list[str]:
         """Return the digests of the files in *places* that pass the filters and hold the phrases of *query*, once each.
 
-        Args:
-            places: The stores to look in.
-            query: Its words do not count.
-            now: Memories that have expired by then are left out.
+        Its words do not count; memories that have expired by *now* are left out.
         """
 
         def ask() -> list[str]:

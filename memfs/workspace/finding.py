@@ -170,8 +170,7 @@ class Finding:
     def understand(self, lock: AbstractContextManager[object]) -> bool:
         """Make some vectors, if memories are found by meaning; return whether some are left.
 
-        Args:
-            lock: Held while anything is looked at, but not while the vectors are made.
+        *lock* is held while anything is looked at, but not while the vectors are made.
         """
         with lock:
             meaning = self._meant(semantic=None)
@@ -198,8 +197,7 @@ class Finding:
     def about(self, file: str) -> Sequence[Entry]:
         """Return the memories that say they are about *file*, and that somebody vouches for.
 
-        Args:
-            file: A path below the workspace; it is meant by itself, by a folder that it lies in, and by a glob.
+        It is a path below the workspace, meant by itself, by a folder that it lies in, and by a glob.
         """
         places = self._places(self.view.own, VOUCHED)
         folders = [file, *(str(folder) for folder in PurePosixPath(file).parents if folder.name)]

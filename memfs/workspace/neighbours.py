@@ -124,9 +124,7 @@ class Neighbours:
     def copies(self, least: float, *, newest: bool) -> list[Copies]:
         """Return the groups of one's own memories that are alike, *least* (0–1) or more, the most alike first.
 
-        Args:
-            least: What the others of a group are like its first, at least.
-            newest: The first of a group is its newest memory, not its most important one.
+        The first of a group is its most important memory, or its *newest*.
         """
         found, texts = self._read()
         order = sorted(range(len(found)), key=lambda number: _rank(found[number], newest=newest))

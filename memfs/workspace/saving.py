@@ -157,12 +157,7 @@ class Saving:
 
 @contextmanager
 def begun(store: Store, config: Config) -> Iterator[None]:
-    """Have *store* known and trusted if it is a workspace's that is empty yet: what the block puts there is the user's.
-
-    Args:
-        store: Where something is about to be put.
-        config: Says where that is remembered.
-    """
+    """Have an empty workspace's *store* known and trusted: what the block puts there is the user's."""
     new = store.scope == "workspace" and _is_empty(store.root)
     yield
     if new:

@@ -198,8 +198,7 @@ class _Watched:
 class _Learner:
     """Has *workspace* learn from git who wrote its memories, once and when another commit is checked out.
 
-    Args:
-        rest: Called before anything that somebody else may have to wait for.
+    *rest* is called before anything that somebody else may have to wait for.
     """
 
     def __init__(self, workspace: Workspace, rest: Callable[[], None]) -> None:
