@@ -152,14 +152,14 @@ def _happening(here: Workspace, change: Change, origin: Change | None) -> Happen
     said = change.after or change.before
     assert said is not None  # noqa: S101  (`_merged` leaves nothing else)
     what: What = "moved" if origin else "changed" if change.before and change.after else "added"
-    done = _done(here, origin or change, change)
+    done, store = _done(here, origin or change, change), _store(here, change)
     return Happening(
         datetime.fromtimestamp(change.at / 1000, UTC),
         "removed" if change.after is None else what,
         said.memory_id,
         said.title,
         _place(here, change),
-        _vouched(here, _store(here, change), said),
+        not store.is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest),
         "memfs" if done else "other",
         (done.session or (said.session if done.verb == "save" else "")) if done else "",
         _place(here, origin) if origin else None,
@@ -188,10 +188,6 @@ def _done(here: Workspace, before: Change, change: Change) -> Version | None:
         if left or (came and change.after is not None and entry.digest == change.after.digest):
             return entry
     return None
-
-
-def _vouched(here: Workspace, store: Store, said: Told) -> bool:
-    return not store.is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest)
 
 
 def _digest(said: Told | None) -> str:

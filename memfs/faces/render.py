@@ -40,13 +40,8 @@ SHOWN_PATHS = 5
 DIM, BOLD, GOOD, BAD, WARN, MATCH = "dim", "bold", "green", "bold red", "yellow", "bold yellow"
 OTHERS = "an editor, git or another program"
 _UNITS = (
-    (31_557_600, "year"),
-    (2_629_800, "month"),
-    (604_800, "week"),
-    (86_400, "day"),
-    (3_600, "hour"),
-    (60, "minute"),
-)
+    (31_557_600, "year"), (2_629_800, "month"), (604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"),
+)  # fmt: skip
 
 
 def to_json(answer: Json) -> str:
@@ -265,13 +260,9 @@ def done_lines(done: Done) -> Iterator[Line]:
     """Yield what a writing verb came to."""
     said = {
         "save": "Saved",
-        "update": "Updated",
-        "move": "Moved",
-        "forget": "Forgot",
-        "restore": "Restored",
-        "undo": "Undone",
+        "update": "Updated", "move": "Moved", "forget": "Forgot", "restore": "Restored", "undo": "Undone",
         "consolidate": "Kept",
-    }
+    }  # fmt: skip
     entry = done.entry
     yield [(f"{said[done.verb]} ", GOOD), (inert_line(entry.memory.title), BOLD), (f"  {entry.memory.id}", DIM)]
     where = "It was" if done.verb == "forget" else inert_line(entry.store.scope)

@@ -238,7 +238,8 @@ class Index(Asking):
         self._folder.reload()
         pending = len(work.keys() - done.keys())
         note = "there was no time for all; `memfs reindex` brings in the rest" if pending else ""
-        changes = diff({p: before[p] for p in news if p in before}, _without_gone(news))
+        there = {path: stamp for path, stamp in news.items() if stamp != GONE}
+        changes = diff({path: before[path] for path in news if path in before}, there)
         return Refreshed(changes, pending, note)
 
     def _described(self, store: Store, seen: Snapshot, work: Mapping[str, Stamp]) -> dict[str, Told]:
@@ -422,7 +423,3 @@ def _news(
         gone = old is not None and stamp == GONE
         if gone or (new is not None and (old is None or old.digest != new.digest)):
             yield path, old, new
-
-
-def _without_gone(entries: Snapshot) -> Snapshot:
-    return {path: stamp for path, stamp in entries.items() if stamp != GONE}

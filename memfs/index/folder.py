@@ -212,15 +212,15 @@ class IndexFolder:
             if not self.note:
                 mark.unlink(missing_ok=True)
 
-    def guarded(self, ask: Callable[[], Answer]) -> Answer:
-        """Return what *ask* returns; where Tantivy fails the index is thrown away, and the caller fills a new one.
+    def guarded(self, ask: Callable[[tantivy.Searcher], Answer]) -> Answer:
+        """Return what *ask* asks the last commit; where Tantivy fails the index is thrown away.
 
         Raises:
-            IndexBroken: It was thrown away just now.
+            IndexBroken: It was thrown away just now, and the caller fills a new one.
         """
         try:
             with tantivy_calls():
-                return ask()
+                return ask(self.open().searcher())
         except IndexBroken as error:
             self.start_anew(str(error))
             raise

@@ -51,6 +51,8 @@ class Health:
 
     def status(self) -> Status:
         """Return where this is, what is visible from here and what is wrong with it; changes no memory."""
+        from memfs.semantic import found
+
         view = self.view
         notes = [*self.config.problems, *self._fresh(view.stores, spare=True)]
         stores = tuple(self._store_status(part, notes) for part in view.parts if not part.is_guest)
@@ -65,16 +67,12 @@ class Health:
         ]
         notes += [f"{place} is a member of a group of this workspace, and is not there." for place in view.absent]
         channels = self.config.subscriptions(view.workspace)
+        # the embedder is loaded, to see that it is whole
+        semantic = str(found()) if self.config.semantic else "off, by search.semantic or MEMFS_SEMANTIC"
         return Status(
-            view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, self._semantic(),
+            view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, semantic,
             tuple(notes),
         )  # fmt: skip
-
-    def _semantic(self) -> str:
-        """Return whether memories are found by meaning; the embedder is loaded, to see that it is whole."""
-        from memfs.semantic import found
-
-        return str(found()) if self.config.semantic else "off, by search.semantic or MEMFS_SEMANTIC"
 
     def _guest_status(self, part: Part) -> GuestStatus:
         within = [part.within]

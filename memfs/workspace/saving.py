@@ -92,7 +92,8 @@ class Saving:
 
             for number, draft in enumerate(drafts, 1):
                 credentials.refuse(draft.body, draft.values, whose=f" of memory {number}" if len(drafts) > 1 else "")
-        self._refuse_guess()
+        if self.config.broken and not self.config.mode_is_named:  # it may say where a save goes
+            raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
         self._refuse_known([draft.values["id"] for draft in drafts if "id" in draft.values])
         saved: list[tuple[Entry, str]] = []
         try:
@@ -133,15 +134,6 @@ class Saving:
         paths = {key: [entry.memory.path for entry in entries if entry.store.key == key] for key in stores}
         notes = [self._freshness.refresh(store, paths[key], own=True) for key, store in stores.items()]
         return [note for note in notes if note]
-
-    def _refuse_guess(self) -> None:
-        """Refuse to guess where a save goes while config.toml, which may say it, cannot be read.
-
-        Raises:
-            BadConfig: It cannot, and neither the command line nor the environment says.
-        """
-        if self.config.broken and not self.config.mode_is_named:
-            raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
 
     def _refuse_known(self, ids: Sequence[Value]) -> None:
         """Refuse to save under an id that another memory of the view has.

@@ -58,11 +58,8 @@ def serve_command(
     if http:
         from memfs.faces.mcp.http import address
 
-        where = address(host, port, None if no_token else config.load().state, _tell, hosts)
+        state = None if no_token else config.load().state
+        where = address(host, port, state, lambda said: say([[(said, "")]], err=True), hosts)
     elif sys.stdin is None or sys.stdin.isatty():
         say([[("This speaks MCP on standard input; `memfs setup CLIENT` has a client start it.", "dim")]], err=True)
     mcp.serve(workspace, mode, where)
-
-
-def _tell(sentence: str) -> None:
-    say([[(sentence, "")]], err=True)
