@@ -165,21 +165,12 @@ def news(here: Workspace, heard: Heard, now: datetime) -> Brief:
 def noted(ledger: Ledger, heard: Heard, event: str, brief: Brief) -> None:
     """Remember that *brief* was told to the session of *heard* at *event*, and write it down."""
     heard.shown |= dict.fromkeys(each.memory_id for each in brief.told)
-    now = time.time()
-    ledger.write_down([
-        Shown(
-            at=now,
-            session=heard.session,
-            event=event,
-            why=told.why,
-            memory_id=told.memory_id,
-            title=told.title,
-            scope=told.scope,
-            tokens=tokens(told.line),
-            store=told.store,
-        )
-        for told in brief.told
-    ])  # fmt: skip
+    now, session = time.time(), heard.session
+    shown = (
+        Shown(now, session, event, each.why, each.memory_id, each.title, each.scope, tokens(each.line), each.store)
+        for each in brief.told
+    )
+    ledger.write_down(list(shown))
 
 
 def unheard(here: Workspace, heard: Heard) -> Feed:

@@ -53,10 +53,10 @@ class NotFound(MemfsError):
     code = "not_found"
     exit_code = 3
 
-    def __init__(self, reference: str, near: Sequence[str] = (), *, hint: str = "") -> None:
+    def __init__(self, reference: str, near: Sequence[str] = (), *, hint: str = "", sentence: str = "") -> None:
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
         shown = reference if len(reference) <= MAX_SHOWN else reference[: MAX_SHOWN - 1] + "…"
-        super().__init__(f"No memory is called {shown!r} here.{meant}{' ' + hint if hint else ''}")
+        super().__init__(sentence or f"No memory is called {shown!r} here.{meant}{' ' + hint if hint else ''}")
         self.reference = reference
         self.near = tuple(near)
 

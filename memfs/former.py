@@ -77,9 +77,8 @@ def places(stores: Sequence[Store], when: str, until: datetime | None) -> tuple[
     if not found:
         shallow = (nearest.folder / "shallow").exists()
         hint = " It is a shallow clone: `git fetch --unshallow` brings what was before." if shallow else ""
-        nothing = NotFound(when)
-        nothing.args = (f"Nothing was committed in {nearest.top} by {when}, so nothing is known of then.{hint}",)
-        raise nothing
+        sentence = f"Nothing was committed in {nearest.top} by {when}, so nothing is known of then.{hint}"
+        raise NotFound(when, sentence=sentence)
     return found, notes
 
 

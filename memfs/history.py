@@ -104,13 +104,12 @@ class NoVersion(NotFound):
     """A memory has no such version, or several of which the name may be the beginning."""
 
     def __init__(self, memory_id: str, name: str, names: Sequence[str]) -> None:
-        super().__init__(memory_id)
         listed = ", ".join(names[:5])
         sentence = f"{memory_id} has no other version: there is nothing to bring back, and nothing to compare with."
         if name:
             what = "has no version, or more than one, that begins with"
             sentence = f"{memory_id} {what} {name[:80]!r}; `memfs history` lists them all, the newest are {listed}."
-        self.args = (sentence,)
+        super().__init__(memory_id, sentence=sentence)
 
 
 class History(NamedTuple):

@@ -121,13 +121,7 @@ def members(here: Workspace, entry: Entry) -> Iterator[Entry]:
                 yield here.get(link.to)
 
 
-def window(
-    here: Workspace,
-    start: datetime,
-    end: datetime,
-    *,
-    filters: Filters = NO_FILTERS,
-) -> Sequence[Entry]:
+def window(here: Workspace, start: datetime, end: datetime, *, filters: Filters = NO_FILTERS) -> Sequence[Entry]:
     """Return the memories that were learned from *start* to *end*, oldest first, without sessions; at most `MOST`."""
     filters = filters._replace(created=(int(start.timestamp() * 1000), int(end.timestamp() * 1000)))
     listed = here.list(filters=filters, limit=MOST).entries
@@ -151,13 +145,7 @@ def digest(entries: Sequence[Entry]) -> str:
     return "\n".join([*lines, *([f"- Untrusted, not named here: {strange}"] if strange else [])])
 
 
-def opening(
-    here: Workspace,
-    now: datetime,
-    *,
-    hint: str = "",
-    parts: Collection[str] = PARTS,
-) -> Opening:
+def opening(here: Workspace, now: datetime, *, hint: str = "", parts: Collection[str] = PARTS) -> Opening:
     """Return what a session should know when it begins; nothing of a workspace that the user does not trust.
 
     Args:

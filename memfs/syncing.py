@@ -93,12 +93,7 @@ class Synced(NamedTuple):
 
 
 def sync(
-    config: Config,
-    shelf: Shelf,
-    *,
-    yes: bool = False,
-    allow_secret: bool = False,
-    progress: Progress = lambda *_: None,
+    config: Config, shelf: Shelf, *, yes: bool = False, allow_secret: bool = False, progress: Progress = lambda *_: None
 ) -> Synced:
     """Bring *shelf* and its remote to the same state.
 

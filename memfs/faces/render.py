@@ -259,9 +259,8 @@ def listing_lines(listing: Listing, now: datetime, *, filtered: bool = False) ->
 def done_lines(done: Done) -> Iterator[Line]:
     """Yield what a writing verb came to."""
     said = {
-        "save": "Saved",
-        "update": "Updated", "move": "Moved", "forget": "Forgot", "restore": "Restored", "undo": "Undone",
-        "consolidate": "Kept",
+        "save": "Saved", "update": "Updated", "move": "Moved", "forget": "Forgot", "restore": "Restored",
+        "undo": "Undone", "consolidate": "Kept",
     }  # fmt: skip
     entry = done.entry
     yield [(f"{said[done.verb]} ", GOOD), (inert_line(entry.memory.title), BOLD), (f"  {entry.memory.id}", DIM)]

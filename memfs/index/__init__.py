@@ -147,12 +147,7 @@ class Index(Asking):
         return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait)
 
     def rebuild(
-        self,
-        store: Store,
-        now: Snapshot,
-        *,
-        wait: float = 5.0,
-        progress: Callable[[int, int], None] | None = None,
+        self, store: Store, now: Snapshot, *, wait: float = 5.0, progress: Callable[[int, int], None] | None = None
     ) -> None:
         """Build what the index has of *store* anew, in one commit, until which everybody finds what was there before.
 
@@ -295,14 +290,7 @@ class Index(Asking):
             progress(len(work), len(work))
 
     def _add(
-        self,
-        writer: tantivy.IndexWriter,
-        store: Store,
-        path: str,
-        stamp: Stamp,
-        said: dict[str, Told],
-        *,
-        own: bool,
+        self, writer: tantivy.IndexWriter, store: Store, path: str, stamp: Stamp, said: dict[str, Told], *, own: bool
     ) -> Stamp:
         """Add the file *path* as it is now, and what it says to *said*; returns the stamp under which it was seen."""
         try:

@@ -134,14 +134,6 @@ class Workspace(Reverting, Tidying):
         index = Index(self.config.cache, self.config.languages)
         return Workspace(scopes.across(self.view.workspace, self.config, names), self.config, index)
 
-    def scopes_of(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the scopes that the projects *names*, by name or path, have in this view.
-
-        Raises:
-            Invalid: The view shows no such project.
-        """
-        return scopes.scopes_of(self.view, self.config, names)
-
     # ---- saving
 
     def begin(self, project: Path | None = None) -> tuple[Store, bool]:
@@ -277,12 +269,7 @@ class Workspace(Reverting, Tidying):
             return sum(self._health.untrusted(store) for store in self.view.own)
 
     def list(
-        self,
-        *,
-        filters: Filters = NO_FILTERS,
-        sort: str = "created",
-        limit: int = 20,
-        offset: int = 0,
+        self, *, filters: Filters = NO_FILTERS, sort: str = "created", limit: int = 20, offset: int = 0
     ) -> Listing:
         """Return a page of the memories that pass *filters*, highest *sort* first.
 

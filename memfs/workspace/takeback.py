@@ -209,9 +209,8 @@ class TakeBack:
                 raise Conflict(f"{what} The next undo takes back the one before{end}.") from error
             self.journal.drop(store, last)
             return entry, last
-        nothing = NotFound("the last change")
-        nothing.args = ("There is nothing to take back here: the undo journal is empty for the stores of this view.",)
-        raise nothing
+        sentence = "There is nothing to take back here: the undo journal is empty for the stores of this view."
+        raise NotFound("the last change", sentence=sentence)
 
     def _taken_back(self, store: Store, last: Version) -> Entry:
         before = b"" if last.verb in MADE else self.journal.content(store, last)

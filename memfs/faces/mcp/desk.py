@@ -174,10 +174,7 @@ class _Watched:
     """
 
     def __init__(
-        self,
-        workspace: Workspace,
-        stirred: Callable[[Store], object],
-        heard: Callable[[Event], None] | None = None,
+        self, workspace: Workspace, stirred: Callable[[Store], object], heard: Callable[[Event], None] | None = None
     ) -> None:
         from memfs.watch import Watcher
 

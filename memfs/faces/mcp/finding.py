@@ -18,6 +18,7 @@ from memfs.faces.mcp.shapes import Json
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
 from memfs.query import Filters
+from memfs.scope import scopes_of
 from memfs.workspace import Workspace
 
 CURSOR_DIGITS = 7
@@ -68,7 +69,7 @@ def search_all_projects(client: Client, args: Json) -> Json:
     """Search the memories of every project, or of some that are named."""
     everywhere = client.desk.everywhere
     filters = _filters(args)
-    among = everywhere.scopes_of(args.get("projects", ()))
+    among = scopes_of(everywhere.view, everywhere.config, args.get("projects", ()))
     return _found(client, everywhere, args, filters._replace(scopes=(*filters.scopes, *among)))
 
 
@@ -110,10 +111,12 @@ def _holding(client: Client, project: str) -> tuple[Workspace, str]:
         Invalid: There is no such project.
         OutOfScope: This project sees nothing of it, and questions across projects are switched off.
     """
-    if not client.here.config.cross_project:
+    here = client.here
+    if not here.config.cross_project:
         with suppress(Invalid):
-            return client.here, client.here.scopes_of([project])[0]
-    return client.desk.everywhere, client.desk.everywhere.scopes_of([project])[0]
+            return here, scopes_of(here.view, here.config, [project])[0]
+    here = client.desk.everywhere
+    return here, scopes_of(here.view, here.config, [project])[0]
 
 
 def list_memories(client: Client, args: Json) -> Json:
