@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import ExitStack
 from contextlib import contextmanager
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from typing import NoReturn
@@ -26,6 +25,7 @@ from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.errors import StorageFailed
 from memfs.locks import locked
+from memfs.locks import put
 from memfs.words import LANGUAGES
 
 KEYS: Mapping[str, str] = {
@@ -346,17 +346,8 @@ def _replace(path: Path, text: str) -> None:
     except UnicodeEncodeError as error:
         raise Invalid("config.toml cannot name a folder whose path is not UTF-8; rename the folder first.") from error
     path = Path(os.path.realpath(path))  # a link into a folder of dotfiles stays one
-    temp = path.with_name(f".config-{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temp.open("wb") as file:
-            if path.exists():
-                temp.chmod(path.stat().st_mode & 0o777)
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        temp.replace(path)
+        put(path, raw, durable=True)
     except OSError as error:
-        with suppress(OSError):
-            temp.unlink()
         raise StorageFailed.of(error, path, "write") from error
