@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
-from collections.abc import Hashable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from statistics import fmean
@@ -106,11 +104,6 @@ def _texts(each: dict[str, object], key: str) -> tuple[str, ...]:
     if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ValueError(f'"{key}" has to be a list of texts')
     return tuple(dict.fromkeys(texts))
-
-
-def ranks(found: Sequence[Hashable], gold: Collection[Hashable]) -> Ranks:
-    """Return where those of *gold*, at least one, stand in the ranking *found*, best first."""
-    return Ranks(tuple(place for place, each in enumerate(found, 1) if each in gold), len(gold))
 
 
 def quality(asked: Sequence[Ranks]) -> Quality:

@@ -19,7 +19,6 @@ from memfs.answers import Entry
 from memfs.answers import Hit
 from memfs.answers import Listing
 from memfs.answers import Results
-from memfs.config import Config
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
 from memfs.errors import Refused
@@ -29,9 +28,7 @@ from memfs.rank import Within
 from memfs.recalled import Sign
 from memfs.recalled import pieces
 from memfs.recalled import strongest
-from memfs.scope import View
 from memfs.store import Store
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -60,17 +57,10 @@ Candidate = tuple[tuple[str, str], float, float]
 class Finding:
     """Finds memories in the stores of a view, at the time *at*, by default the present."""
 
-    def __init__(
-        self, view: View, config: Config, freshness: Freshness, names: Names, at: datetime | None = None
-    ) -> None:
-        self.view = view
-        self.config = config
-        self.index = freshness.index
-        self._freshness = freshness
-        self._fresh = freshness.all
-        self._ask = freshness.ask
-        self._names = names
-        self._at = at
+    def __init__(self, names: Names, at: datetime | None = None) -> None:
+        self.view, self.config, self.index = names.view, names.config, names.index
+        self._freshness, self._names, self._at = names.freshness, names, at
+        self._fresh, self._ask = names.freshness.all, names.freshness.ask
         self._meaning: Meaning | None = None
 
     def search(self, query: Query, limit: int, regex: str, *, semantic: bool | None) -> Results:
@@ -162,7 +152,7 @@ class Finding:
             if embedder is not None:
                 from memfs.workspace.meaning import Meaning
 
-                self._meaning = Meaning(embedder, self._freshness, self._names)
+                self._meaning = Meaning(embedder, self._names)
             elif semantic:
                 raise Refused(f"Searching by meaning is not to be had here: {reason}.")
         return self._meaning

@@ -28,14 +28,12 @@ from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import OutOfScope
 from memfs.errors import StorageFailed
-from memfs.scope import View
 from memfs.store import ABSENT
 from memfs.store import Store
 from memfs.values import Value
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_bad_channels
 from memfs.workspace.edits import with_free_name
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 
@@ -65,12 +63,9 @@ class _Ready(NamedTuple):
 class Saving:
     """Puts new memories into the stores of a view."""
 
-    def __init__(self, view: View, config: Config, freshness: Freshness, names: Names, edits: Edits) -> None:
-        self.view = view
-        self.config = config
-        self._freshness = freshness
-        self._names = names
-        self._edits = edits
+    def __init__(self, names: Names, edits: Edits) -> None:
+        self.view, self.config, self._freshness = names.view, names.config, names.freshness
+        self._names, self._edits = names, edits
 
     def begin(self, project: Path | None) -> tuple[Store, bool]:
         """Make the store of *project* if there is none; see `Workspace.begin`."""

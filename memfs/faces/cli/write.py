@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from memfs.answers import Done
 
 
-FOLDER = click.Path(path_type=Path)
 TYPES_HELP = "directive, information, heading, decision, code_pattern, requirement, error, todo, insight or preference."
 TAGS_HELP = "May be repeated; with update, these replace all tags."
 CUES_HELP = "How somebody who forgot the wording will ask. May be repeated; with update, these replace all cues."
