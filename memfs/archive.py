@@ -119,7 +119,6 @@ def said_in(file: BinaryIO) -> Said:
 
 
 def _size(store: Store) -> list[int]:
-    """Return how many memories *store* has, and their bytes."""
     sizes = [stamp.size for stamp in store.scan().files.values()]
     return [len(sizes), sum(sizes)]
 

@@ -256,7 +256,6 @@ def _read(fields: Iterator[str]) -> Iterator[_Change]:
 
 
 def _texts(repository: Repository, changes: Sequence[_Change]) -> dict[str, bytes]:
-    """Return what *changes* made of the file, by the name of the object."""
     return _blobs(repository, [change.after for change in changes if change.after.strip("0")])
 
 

@@ -125,7 +125,6 @@ def _finders() -> Sequence[tuple[str, Callable[[str], Iterable[str]]]]:
 
 
 def _detectors() -> Sequence[RegexBasedDetector]:
-    """Return detect-secrets' plug-ins."""
     with _put_off("requests"):
         return [getattr(import_module(f"detect_secrets.plugins.{module}"), name)() for module, name in _DETECTORS]
 

@@ -133,7 +133,6 @@ def _without_cues(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], bool]) -> Iterator[Finding]:
-    """Yield every id that is written in more than one file."""
     for entries in workspace.twins():
         paths = tuple(entry.path for entry in entries)
         memory_id = entries[0].memory.id

@@ -92,7 +92,6 @@ def templates() -> Path:
 
 
 def _templates() -> Path:
-    """Return the folder of what is handed out to agents."""
     return templates() / "agents"
 
 

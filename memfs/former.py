@@ -83,7 +83,6 @@ def places(stores: Sequence[Store], when: str, until: datetime | None) -> tuple[
 
 
 def _named(repository: Repository, name: str) -> Moment:
-    """Return the commit that *name* means."""
     tip = repository.commit_of(name) if "\0" not in name else ""
     moment = _last(repository, "" if "\n" in tip else tip, None)  # a range is two
     if moment is None:

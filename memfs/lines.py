@@ -66,5 +66,4 @@ def remove(path: Path, line: bytes) -> None:
 
 
 def _now(path: Path) -> list[bytes]:
-    """Return the lines of the file *path* as they are this moment."""
     return [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []

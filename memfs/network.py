@@ -65,7 +65,6 @@ def without_credentials(text: str) -> str:
 
 
 def _reason(error: GitFailed) -> str:
-    """Return git's own words in *error*."""
     return without_credentials(str(error).partition("fatal: ")[2] or str(error)).rstrip(".")
 
 

@@ -90,7 +90,6 @@ def named(config: Config, name: str, among: Sequence[Project] | None = None) -> 
 
 
 def _names(folders: Sequence[Path], config: Config) -> dict[Path, str]:
-    """Return what each of *folders* is called: no two alike."""
     names = {folder: config.names.get(str(folder)) or folder.name or str(folder) for folder in folders}
     for length in range(2, LONGEST_NAME):
         counts = Counter(names.values())

@@ -273,7 +273,6 @@ def _changed(
 
 
 def _written(pieces: Sequence[Piece], wish: Wish, repository: Repository, parent: str) -> str:
-    """Return a new commit that has *pieces* on top of the commit *parent*."""
     first, more = pieces[0].entry.memory.title, len(pieces) - 1
     said = f"memories: {first} and {more} more" if more else f"memory: {first}"
     return repository.write({piece.path: piece.raw for piece in pieces}, wish.message or said, [parent])

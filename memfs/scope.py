@@ -399,7 +399,6 @@ def _others(workspace: Path | None, config: Config, also: Iterable[Path] = ()) -
 
 
 def _vouched(config: Config) -> set[Path]:
-    """Return the workspaces of which the user trusts something."""
     return {*trusted_workspaces(config.state), *looked_at(config.state)}
 
 

@@ -344,8 +344,8 @@ class Store:
                     os.close(fd)
                     fd = inner
             except OSError as error:
-                where = self.root.joinpath(*folders)
-                if error.errno in (errno.ELOOP, errno.ENOTDIR) and (where.is_symlink() or self._has_link(folders)):
+                *_, where = places = [self.root.joinpath(*folders[:depth]) for depth in range(len(folders) + 1)]
+                if error.errno in (errno.ELOOP, errno.ENOTDIR) and any(place.is_symlink() for place in places):
                     raise OutsideStore(f"{where} is or goes through a symbolic link; memfs does not follow it.") from (
                         error
                     )
@@ -354,10 +354,6 @@ class Store:
         finally:
             if fd >= 0:
                 os.close(fd)
-
-    def _has_link(self, folders: tuple[str, ...]) -> bool:
-        places = [self.root.joinpath(*folders[:depth]) for depth in range(len(folders) + 1)]
-        return any(place.is_symlink() for place in places)
 
     def _expected(self, folder: int, name: str, path: str, expect: str) -> File | None:
         """Return the file that is there, after checking that it is the one that may be replaced."""

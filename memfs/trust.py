@@ -129,7 +129,6 @@ def set_trusted(state: Path, workspace: Path, *, trusted: bool) -> None:
 
 
 def _accepted(state: Path, place: bytes) -> Path:
-    """Return the file that lists what was accepted in the workspace *place*."""
     return state / "accepted" / hashlib.sha256(place).hexdigest()[:16]
 
 

@@ -121,7 +121,6 @@ def _project_lines(projects: Sequence[Known]) -> Iterator[Line]:
 
 
 def _done(folder: Path, said: str, beside: Json, *, as_json: bool) -> None:
-    """Print what was done to the project *folder*."""
     if as_json:
         tell({"workspace": str(folder), **beside})
     else:

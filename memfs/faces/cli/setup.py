@@ -112,7 +112,6 @@ def setup_command(client: str | None, *, as_json: bool, **given: object) -> None
 
 
 def _wish(client: str, options: Options) -> Wish:
-    """Return what the options wish for, in which file."""
     known, top = clients.CLIENTS[client], _project(options)
     if sum((options.plugin, options.hooks, options.rules)) > 1:
         raise Invalid("One at a time: --plugin, --hooks or --rules.")

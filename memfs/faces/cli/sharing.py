@@ -291,7 +291,6 @@ def _channel_lines(channels: Sequence[Channel], own: Sequence[Subscription]) -> 
 
 
 def _show(said: str, told: Told, beside: Json, *, as_json: bool) -> None:
-    """Print what a change came to."""
     if as_json:
         tell({
             "workspace": str(told.workspace), **beside, "changed": told.changed, "notes": list(told.sentences),

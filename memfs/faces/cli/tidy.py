@@ -24,10 +24,8 @@ def related_command(memory: str, limit: int, *, as_json: bool) -> None:
     What it links to and what links to it come first, each with the link's type (`[[Title]]` in a
     text is one, too), then memories with like texts, with how alike they are, from 0 to 1.
     """
-    from memfs.faces import render_near
-
     related = workspace().related(memory, limit=limit)
-    tell(render_near.related_json(related)) if as_json else say(render_near.related_lines(related))
+    tell(render.related_json(related)) if as_json else say(render.related_lines(related))
 
 
 @click.command()
@@ -46,10 +44,8 @@ def duplicates_command(threshold: float, limit: int, *, newest: bool, merge: boo
     Changes nothing, unless --merge is given: then each group becomes one memory, as by
     `memfs consolidate`, which `memfs undo` takes back.
     """
-    from memfs.faces import render_near
-
     found = workspace().duplicates(threshold, limit=limit, merge=merge, newest=newest)
-    tell(render_near.duplicates_json(found)) if as_json else say(render_near.duplicates_lines(found))
+    tell(render.duplicates_json(found)) if as_json else say(render.duplicates_lines(found))
 
 
 @click.command()

@@ -158,7 +158,6 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
 
 
 def _show_accepted(found: Look, *, as_json: bool) -> None:
-    """Print what was accepted."""
     place, count, hiding = found.store.root.parent, len(found.strangers), len(found.hiding)
     if as_json:
         notes = {"accepted": count, "hidden": hiding, "notes": list(found.unread)}
@@ -206,7 +205,6 @@ def _show_strangers(found: Look, *, as_json: bool) -> None:
 
 
 def _show_trusted(trusted: Sequence[Trusted], *, as_json: bool) -> None:
-    """Print the workspaces that the user trusts."""
     if as_json:
         tell({"trusted": [
             {"workspace": str(each.workspace), "always": each.always, "present": each.present} for each in trusted

@@ -15,7 +15,6 @@ from memfs.errors import Invalid
 from memfs.faces.mcp import finding
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp import tools
-from memfs.faces.mcp.changes import memory_changes
 from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
@@ -182,7 +181,6 @@ HANDLERS: dict[str, Handler] = {
         organize_session,
         summarize_session,
         get_time_window_context,
-        memory_changes,
     )
 }
 """Tool to what it does, of all that `schemas` lists."""

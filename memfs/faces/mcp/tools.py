@@ -89,7 +89,6 @@ def _saved(client: Client, batch: Sequence[Json], *, allow_secret: bool) -> list
 
 
 def _told(done: Done) -> Json:
-    """Return what a save came to."""
     return {"success": True, **shapes.done(done), **shapes.only(shapes.memory(done.entry), ("timestamp", "summary"))}
 
 
