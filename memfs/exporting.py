@@ -45,13 +45,8 @@ def export(
     """Copy the files of the memories that pass *filters* into *folder*, each with the time when it was changed.
 
     They lie below `workspace/`, `global/` and `groups/NAME/` there, with the folders of their stores; straight in
-    *folder* when the filters name one scope. Without a scope, those of other projects are not among them.
-
-    Args:
-        here: Whose view.
-        filters: Which memories.
-        folder: Made if it is not there.
-        progress: Called with the number of files that are done, and of all.
+    *folder* when the filters name one scope. Without a scope, those of other projects are not among them. The folder is
+    made if it is not there, and *progress* called with the number of files that are done, and of all.
 
     Raises:
         Conflict: Another file is in the place of one; nothing was written.

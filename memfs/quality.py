@@ -65,9 +65,7 @@ class Quality(NamedTuple):
 def parse(text: str, name: str) -> list[Question]:
     """Return the questions of *text*: a JSON object a line, with `query`, `gold`, and maybe `cat` and `also`.
 
-    Args:
-        text: Its lines; empty ones count for nothing, and so do other keys.
-        name: What to call it in an error.
+    Empty lines and other keys count for nothing; *name* is what to call it in an error.
 
     Raises:
         Invalid: A line is no question, or there is none.

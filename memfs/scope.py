@@ -189,10 +189,7 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
         there = (os.path.islink(store) or os.path.isdir(store)) and os.path.realpath(store) not in homes(config)
         if there and (folder == here or _is_ours(store)):
             return folder
-    for folder in (here, *here.parents):
-        if os.path.exists(folder / ".git"):
-            return folder
-    return here
+    return next((folder for folder in (here, *here.parents) if os.path.exists(folder / ".git")), here)
 
 
 def named_workspace(env: Mapping[str, str]) -> str:

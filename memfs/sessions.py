@@ -148,11 +148,8 @@ def digest(entries: Sequence[Entry]) -> str:
 def opening(here: Workspace, now: datetime, *, hint: str = "", parts: Collection[str] = PARTS) -> Opening:
     """Return what a session should know when it begins; nothing of a workspace that the user does not trust.
 
-    Args:
-        here: Whose view.
-        now: For the ages.
-        hint: What the session is about; what answers it is a section of its own.
-        parts: Which of `PARTS` to have.
+    What answers *hint*, which says what the session is about, is a section of its own; *parts* are those of `PARTS` to
+    have, and *now* is for the ages.
     """
     taken: set[str] = set()
     withheld: set[str] = set()

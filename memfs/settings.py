@@ -51,13 +51,9 @@ ONLY_OWN_KEYS = ("name", "private")
 
 
 def set_value(config: Config, key: str, value: str, workspace: Path | None = None) -> None:
-    """Write one setting into config.toml.
+    """Write one setting into config.toml: *key*, one of `KEYS`, is *value*, as typed; an empty text removes it.
 
-    Args:
-        config: Says which file.
-        key: One of `KEYS`.
-        value: As typed; an empty text removes the setting.
-        workspace: Set one of `OWN_KEYS` for this workspace alone.
+    It may be one of `OWN_KEYS` for the *workspace* alone.
 
     Raises:
         Invalid: The key is unknown or not one workspace's to set, or the value does not fit it.

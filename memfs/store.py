@@ -292,9 +292,7 @@ class Store:
     def lock(self, seconds: float = LOCK_SECONDS, *, held: bool = False) -> Iterator[None]:
         """Hold the store's lock against every other process and thread; makes the root if there is none.
 
-        Args:
-            seconds: How long to wait for another holder.
-            held: Do nothing, the caller has it already.
+        Another holder is waited for so many *seconds*. Nothing is done where the caller has *held* it already.
 
         Raises:
             Busy: Somebody else held it all the time.

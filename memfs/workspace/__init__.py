@@ -203,9 +203,7 @@ class Workspace(Reverting, Tidying):
     def get(self, reference: str, *, scope: str = "") -> Entry:
         """Return the memory that *reference* names: its id, a beginning of it, its path, or its whole title.
 
-        Args:
-            reference: What the caller has.
-            scope: Look in this store of the view alone.
+        It is looked for in the store of *scope* alone, if that is given.
 
         Raises:
             NotFound: None does; `near` has what comes close.

@@ -168,9 +168,8 @@ class Desk:
 class _Watched:
     """A workspace with somebody who watches its stores and keeps it up to date.
 
-    Args:
-        stirred: Called by the watcher's thread when something may have happened in a store; it refreshes that.
-        heard: Called when files differ from what was known, often by the watcher's thread.
+    *stirred* is called by the watcher's thread when something may have happened in a store, which it refreshes; *heard*
+    when files differ from what was known, often by that thread, too.
     """
 
     def __init__(
