@@ -26,7 +26,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 MAX_SHOWN = 80
@@ -192,6 +194,15 @@ class StorageFailed(MemfsError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             made.code = "no_space"
         return made
+
+    @classmethod
+    @contextmanager
+    def met(cls, path: Path, doing: str) -> Iterator[None]:
+        """Raise an OSError of the block as the error that `of` returns for it."""
+        try:
+            yield
+        except OSError as error:
+            raise cls.of(error, path, doing) from error
 
 
 class Busy(StorageFailed):

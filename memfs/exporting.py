@@ -105,13 +105,11 @@ def _refuse_way(parent: Path, folder: Path) -> None:
 
 def _is_same(target: Path, entry: Entry) -> bool:
     """Return whether *target* is the file of *entry* already; False when nothing is there."""
-    try:
+    with StorageFailed.met(target, "look at"):
         if not os.path.lexists(target):
             return False
         if not target.is_symlink() and target.is_file() and target.read_bytes() == entry.file.raw:
             return True
-    except OSError as error:
-        raise StorageFailed.of(error, target, "look at") from error
     raise Conflict(
         f"{target} is there, and is not the same as {entry.path}; nothing was written. "
         "Move it away, or name another folder."

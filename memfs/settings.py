@@ -250,10 +250,8 @@ def _held(config: Config) -> Iterator[str]:
         Busy: Another process writes it all the time.
     """
     with ExitStack() as held:
-        try:
+        with StorageFailed.met(config.path, "write"):
             held.enter_context(locked(config.home))
-        except OSError as error:
-            raise StorageFailed.of(error, config.path, "write") from error
         try:
             text = config.path.read_bytes().decode() if config.path.exists() else ""
             toml.load(text)
@@ -342,8 +340,6 @@ def _replace(path: Path, text: str) -> None:
     except UnicodeEncodeError as error:
         raise Invalid("config.toml cannot name a folder whose path is not UTF-8; rename the folder first.") from error
     path = Path(os.path.realpath(path))  # a link into a folder of dotfiles stays one
-    try:
+    with StorageFailed.met(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
         put(path, raw, durable=True)
-    except OSError as error:
-        raise StorageFailed.of(error, path, "write") from error

@@ -97,13 +97,8 @@ class Store:
             StorageFailed: The root cannot be listed.
         """
         found = Scan()
-        try:
-            with self._folder(()) as folder:
-                found.walk(folder)
-        except FileNotFoundError:
-            return found
-        except OSError as error:
-            raise StorageFailed.of(error, self.root, "list") from error
+        with StorageFailed.met(self.root, "list"), suppress(FileNotFoundError), self._folder(()) as folder:
+            found.walk(folder)
         return found
 
     def stamp(self, path: str) -> Stamp:

@@ -122,10 +122,8 @@ def set_trusted(state: Path, workspace: Path, *, trusted: bool) -> None:
     remove(state / TRUSTED, place)
     remove(state / LOOKED_AT, place)
     path = _accepted(state, place)
-    try:
+    with StorageFailed.met(path, "remove"):
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageFailed.of(error, path, "remove") from error
 
 
 def _accepted(state: Path, place: bytes) -> Path:
