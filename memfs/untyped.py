@@ -36,7 +36,9 @@ def read(source: str, start: int) -> tuple[dict[str, Value], dict[str, Span], bo
     Raises:
         MalformedHeader: They are not YAML, or more of it than a header needs.
     """
-    builder: _Builder = _UntypedHandler.at(start).load(source)
+    handler = _UntypedHandler()
+    handler.start = start
+    builder: _Builder = handler.load(source)
     return builder.values, builder.spans, builder.flow
 
 
@@ -45,13 +47,6 @@ class _UntypedHandler(YAMLHandler):
 
     start = 0
     """Where in its file the header begins."""
-
-    @classmethod
-    def at(cls, start: int) -> _UntypedHandler:
-        """Return a handler for a header that begins at *start* of its file."""
-        handler = cls()
-        handler.start = start
-        return handler
 
     def load(self, fm: str, **_: object) -> Any:  # noqa: ANN401  (the supertype's)
         """Return the values of the header *fm*, and where they stand, as a `_Builder` that has built."""

@@ -41,8 +41,7 @@ def init_command(*, merge_driver: bool, as_json: bool) -> None:
     from memfs import scope
 
     here = workspace()
-    named = any(os.environ.get(name) for name in ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR"))
-    store, made = here.begin(None if named else scope.project_of(Path.cwd()))
+    store, made = here.begin(None if scope.named_workspace(os.environ) else scope.project_of(Path.cwd()))
     learned.learn(here)
     driver: dict[str, object] = {}
     if merge_driver:

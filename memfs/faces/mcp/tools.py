@@ -173,12 +173,11 @@ def _asked_scope(args: Json, entry: Entry) -> str:
 def _moved_too(here: Workspace, entry: Entry, target: str, *, changed: bool) -> Done:
     """Move *entry*; where that fails, say what was done before."""
     try:
-        done: Done = here.move(str(entry.path), target)
+        return here.move(str(entry.path), target)
     except MemfsError as error:
         if changed:
             error.args = (f"{error} The text and keys were changed; the memory stays where it was.",)
         raise
-    return done
 
 
 def _refuse_to_vouch(entry: Entry, target: str) -> None:
