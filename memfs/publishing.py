@@ -244,12 +244,7 @@ def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repos
 
 
 def _given(remote: Remote, commit: str, names: Iterator[str]) -> str:
-    """Push *commit* as a branch of the first of *names* that nobody was faster with, and return that name.
-
-    Raises:
-        Refused: Others were faster with all of them.
-        Unreachable: The remote does not take it.
-    """
+    """Push *commit* as a branch of the first of *names* that nobody was faster with, and return that name."""
     for name in islice(names, ATTEMPTS):
         if remote.take(commit, HEADS + name):
             return name
@@ -293,11 +288,7 @@ def _published_already(branch: str, place: str) -> Refused:
 
 
 def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: Collection[str]) -> Iterator[str]:
-    """Yield names for the branch: the one that was wished for alone, else one of the first title, numbered if *taken*.
-
-    Raises:
-        Invalid: What was wished for is no name, or is taken.
-    """
+    """Yield names for the branch: the one that was wished for, else one of the first title, numbered if *taken*."""
     if name := wish.branch:
         if name[0] == "-" or name == "HEAD" or repository.run("check-ref-format", HEADS + name, fine=(0, 1)).code:
             raise Invalid(f"{name!r} is no name of a branch.")

@@ -316,11 +316,7 @@ def _project(here: Workspace, wanted: str) -> Path:
 
 
 def _workspace_of(folder: Path, config: Config) -> Path:
-    """Return the workspace that *folder* belongs to, whatever the environment names.
-
-    Raises:
-        Invalid: It is no folder.
-    """
+    """Return the workspace that *folder*, which must be one, belongs to, whatever the environment names."""
     if not folder.is_dir():
         raise Invalid(f"{folder} is no folder; name a project's.")
     return scope.find_workspace(folder, config, {})

@@ -69,13 +69,7 @@ _NODES = (yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent)
 
 
 class _Builder:
-    """Builds values from events, refusing what a memory's header has no need of.
-
-    Attributes:
-        values: The header's mapping.
-        spans: Where each key stands in the whole text.
-        flow: Whether the mapping is one `{…}`.
-    """
+    """Builds values from events, refusing what a memory's header has no need of."""
 
     def __init__(self, source: str, start: int, next_event: Callable[[], _Event]) -> None:
         self.source = source

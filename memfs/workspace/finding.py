@@ -137,11 +137,7 @@ class Finding:
         return [(place, 0.0, weights[place[0]]) for place in listed]
 
     def _meant(self, *, semantic: bool | None) -> Meaning | None:
-        """Return what finds by meaning, if it is wanted; an embedder is looked for, and loaded, only then.
-
-        Raises:
-            Refused: *semantic* is asked for, and there is no embedder.
-        """
+        """Return what finds by meaning, if it is wanted; an embedder is looked for, and loaded, only then."""
         by_itself = self.config.semantic and self._freshness.hints is not None
         if not (by_itself if semantic is None else semantic):
             return None

@@ -107,12 +107,7 @@ class Folding:
         return Done("consolidate", new, tuple(dict.fromkeys((*lost, *dropped, said, *notes))), removed=tuple(removed))
 
     def _refuse(self, kept: Entry, other: Entry) -> None:
-        """Refuse to fold *other* into *kept* where that cannot be done, or would say more than the user said.
-
-        Raises:
-            Unwritable: One of them cannot be read as it stands.
-            Refused: One is another project's, nobody vouches for just one of them, or more would see the text.
-        """
+        """Refuse to fold *other* into *kept* where that cannot be done, or would say more than the user said."""
         for each in (kept, other):
             refuse_unwritable(each)
             self._edits.refuse_guest(each.store)

@@ -131,11 +131,7 @@ class Saving:
         return [note for note in notes if note]
 
     def _refuse_known(self, ids: Sequence[Value]) -> None:
-        """Refuse to save under an id that another memory of the view has.
-
-        Raises:
-            Exists: There is one.
-        """
+        """Refuse to save under an id that another memory of the view has."""
         for memory_id in ids:
             with suppress(NotFound):
                 self._freshness.all(self.view.stores)

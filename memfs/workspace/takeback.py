@@ -249,11 +249,7 @@ class TakeBack:
 
 
 def _meant(reference: str, known: Sequence[tuple[str, str, str]]) -> str:
-    """Return which memory of *known* (id, title and path, newest first) *reference* names; empty when none.
-
-    Raises:
-        Ambiguous: It names several.
-    """
+    """Return which memory of *known* (id, title and path, newest first) *reference* names; empty when none."""
     wanted = reference.strip().casefold()
     titles = {memory_id: title for memory_id, title, _ in reversed(known)}
     found = {names[0] for names in known if wanted in map(str.casefold, names)}

@@ -95,11 +95,7 @@ def group_create_command(name: str, remote: str | None, *, share_members: bool, 
 
 
 def _bring(name: str) -> None:
-    """Bring what the remote of the new group *name* has.
-
-    Raises:
-        Unreachable: It does not answer; the group and its remote are kept.
-    """
+    """Bring what the remote of the new group *name* has; if it does not answer, the group and its remote are kept."""
     from memfs import syncing
     from memfs.network import Unreachable
     from memfs.shelves import shelf_of

@@ -111,12 +111,7 @@ def get_memory(client: Client, args: Json) -> Json:
 
 
 def _holding(client: Client, project: str) -> tuple[Workspace, str]:
-    """Return the view in which *project* is seen, and its scope there.
-
-    Raises:
-        Invalid: There is no such project.
-        OutOfScope: This project sees nothing of it, and questions across projects are switched off.
-    """
+    """Return the view in which *project* is seen, and its scope there."""
     here = client.here
     if not here.config.cross_project:
         with suppress(Invalid):

@@ -73,11 +73,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _token(path: Path, tell: Callable[[str], None]) -> str:
-    """Return the token in the file *path*, made (mode 0600, in one step) if there is none.
-
-    Raises:
-        StorageFailed: It cannot be read or written.
-    """
+    """Return the token in the file *path*, made (mode 0600, in one step) if there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = secrets.token_urlsafe(32)

@@ -93,11 +93,7 @@ def _told(done: Done) -> Json:
 
 
 def _wish(args: Json) -> str:
-    """Return the scope that a save is meant for, empty for the mode's own.
-
-    Raises:
-        Invalid: `is_global` and `scope` name two.
-    """
+    """Return the scope that a save is meant for, empty for the mode's own; `is_global` and `scope` may not name two."""
     scope: str = args.get("scope", "")
     if not args.get("is_global"):
         return scope
@@ -181,11 +177,7 @@ def _moved_too(here: Workspace, entry: Entry, target: str, *, changed: bool) -> 
 
 
 def _refuse_to_vouch(entry: Entry, target: str) -> None:
-    """Refuse to move what came with a repository to where it would pass for the user's own words.
-
-    Raises:
-        Refused: Nobody vouched for it.
-    """
+    """Refuse to move what came with a repository to where it would pass for the user's own words."""
     if not entry.trusted and target != "workspace":
         raise Refused(
             f"{entry.path} came with the repository, and in {target} it would pass for the user's own. "
