@@ -67,8 +67,8 @@ def put(path: Path, raw: bytes, *, durable: bool = False) -> None:
     temp = path.with_name(f".{path.name}-{os.urandom(4).hex()}")
     try:
         with temp.open("wb") as file:
-            if path.exists():
-                temp.chmod(stat.S_IMODE(path.stat().st_mode))
+            if path.exists() and (mode := path.stat().st_mode) != temp.stat().st_mode:
+                temp.chmod(stat.S_IMODE(mode))
             file.write(raw)
         if durable:
             flush(temp)
