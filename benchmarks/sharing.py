@@ -74,7 +74,7 @@ class Bench:
         everywhere = Workspace.open(self.folders[0], environ=self.environ).across()
         say(f"indexing {self.name}")
         for store in everywhere.view.stores:
-            everywhere.refresh(store, seconds=float("inf"))
+            everywhere.index.refresh(store, store.scan().files)
         yield self.asking(everywhere)
         with Client(MEMFS, self.environ, self.folders[0]) as client:
             client.greet()

@@ -92,9 +92,7 @@ class Archive:
     def hold(self, folder: Path, question: str) -> BinaryIO | None:
         """Return a file that keeps *folder* from being removed as long as it is open; None when it is gone by now.
 
-        Args:
-            folder: One of the shelf's.
-            question: What it answers; empty when that need not be so the next time.
+        It answers *question*; empty when that need not be so the next time.
         """
         with suppress(FileNotFoundError):
             file = (folder / SAID).open("rb")
@@ -129,7 +127,6 @@ def said_in(file: BinaryIO) -> Said:
 
 
 def _size(scan: Scan) -> list[int]:
-    """Return how many memories *scan* found, and their bytes."""
     return [len(scan.files), sum(stamp.size for stamp in scan.files.values())]
 
 

@@ -59,12 +59,6 @@ class Told(NamedTuple):
     line: str
     store: str
 
-    @classmethod
-    def of_news(cls, happening: Happening, line: str) -> Told:
-        """Return that *happening* is told in *line*."""
-        place = happening.place
-        return cls(happening.memory_id, happening.title, place.scope, f"news: {happening.what}", line, place.store)
-
 
 class Brief(NamedTuple):
     """What an agent is told; empty when there is nothing to tell."""
@@ -97,7 +91,9 @@ def opening(here: Workspace, now: datetime) -> Brief:
     untrusted = here.untrusted()
     left = max(every.total - len(told), 0)
     ends = [f"{left:,} more are not listed here: search_memories finds them."] if left and told else []
-    ends += [_unvouched(untrusted)] if untrusted else []
+    if untrusted:
+        which = "1 memory of this project is" if untrusted == 1 else f"{untrusted:,} memories of this project are"
+        ends.append(f"{which} not trusted and not shown here; the user may look at them: memfs trust --diff.")
     text = "\n\n".join([*([HEAD, packed.text] if told else []), *([" ".join(ends)] if ends else [])])
     return Brief(text[:LONGEST], told)
 
@@ -131,11 +127,7 @@ def prompted(here: Workspace, heard: Heard, prompt: str, now: datetime) -> Brief
 def beside(here: Workspace, heard: Heard, names: Iterable[Path], now: datetime) -> Brief:
     """Return what a session is told beside a file: memories that say they are about it, each once in a session.
 
-    Args:
-        here: Whose view.
-        heard: What the session was told before.
-        names: What the file is called, absolute: as it was named, and with no link in it.
-        now: For the ages.
+    *names* are what the file is called, absolute: as it was named, and with no link in it.
     """
     root = here.view.workspace
     paths = dict.fromkeys(str(name.relative_to(root)) for name in names if root in name.parents)
@@ -163,27 +155,22 @@ def news(here: Workspace, heard: Heard, now: datetime) -> Brief:
     if not lines:
         return Brief()
     text = "\n".join(["Changes to the memory by others, since this session last heard:", *lines])
-    return Brief(text, tuple(map(Told.of_news, named[-NEWS:], lines)))
+    told = (
+        Told(each.memory_id, each.title, each.place.scope, f"news: {each.what}", line, each.place.store)
+        for each, line in zip(named[-NEWS:], lines, strict=False)
+    )
+    return Brief(text, tuple(told))
 
 
 def noted(ledger: Ledger, heard: Heard, event: str, brief: Brief) -> None:
     """Remember that *brief* was told to the session of *heard* at *event*, and write it down."""
     heard.shown |= dict.fromkeys(each.memory_id for each in brief.told)
-    now = time.time()
-    ledger.write_down([
-        Shown(
-            at=now,
-            session=heard.session,
-            event=event,
-            why=told.why,
-            memory_id=told.memory_id,
-            title=told.title,
-            scope=told.scope,
-            tokens=tokens(told.line),
-            store=told.store,
-        )
-        for told in brief.told
-    ])  # fmt: skip
+    now, session = time.time(), heard.session
+    shown = (
+        Shown(now, session, event, each.why, each.memory_id, each.title, each.scope, tokens(each.line), each.store)
+        for each in brief.told
+    )
+    ledger.write_down(list(shown))
 
 
 def unheard(here: Workspace, heard: Heard) -> Feed:
@@ -207,11 +194,6 @@ def _news_line(happening: Happening, now: datetime) -> str:
         scope = f"{happening.came_from.scope} → {scope}"
     title = inert_line(happening.title)[:160]
     return f"- {happening.what}: **{title}** ({happening.memory_id}, {scope}, by {by}, {age})"
-
-
-def _unvouched(count: int) -> str:
-    which = "1 memory of this project is" if count == 1 else f"{count:,} memories of this project are"
-    return f"{which} not trusted and not shown here; the user may look at them: memfs trust --diff."
 
 
 class _Chosen:

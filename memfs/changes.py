@@ -29,9 +29,7 @@ class Stamp(NamedTuple):
     def settled(self, now_ns: int, checksum: int = 0) -> Stamp:
         """Return this stamp, or one that equals no file's when a write right now could still hide behind it.
 
-        Args:
-            now_ns: The time.
-            checksum: Of the content, kept in such a stamp: see `unchanged`.
+        The *checksum* of the content is kept in such a stamp: see `unchanged`.
         """
         return self if now_ns - self.ctime_ns > TICK_NS else self._replace(ctime_ns=-checksum)
 
@@ -90,21 +88,8 @@ def pack(entries: Mapping[str, Stamp], label: str = "") -> bytes:
     return json.dumps(head).encode() + b"\n" + names + numbers
 
 
-def unpack(log: bytes) -> tuple[Snapshot, int]:
-    """Return what the blocks of *log* say last of each path, and how many bytes of it are whole blocks.
-
-    Removals are kept as `GONE`. Reading stops before the first block that is cut short, fails its CRC or is none.
-    """
-    entries: Snapshot = {}
-    position = 0
-    for block, end in blocks(log):
-        entries.update(block)
-        position = end
-    return entries, position
-
-
 def blocks(log: bytes) -> Iterator[tuple[Snapshot, int]]:
-    """Yield the whole blocks of *log*, each with where it ends."""
+    """Yield the whole blocks of *log*, each with where it ends, before the first that is cut short or damaged."""
     position = 0
     while (line_end := log.find(b"\n", position)) >= 0:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -127,13 +126,7 @@ class Checkout:
             return None
         if file.read_bytes() != old:
             return None
-        return Step(2, file.unlink) if new is None else Step(1, partial(_replace, file, new))
-
-
-def _replace(file: Path, raw: bytes) -> None:
-    mode = stat.S_IMODE(file.stat().st_mode)
-    locks.put(file, raw)
-    file.chmod(mode)
+        return Step(2, file.unlink) if new is None else Step(1, partial(locks.put, file, new))
 
 
 def left_out(repository: Repository, paths: Iterable[str]) -> set[str]:

@@ -126,11 +126,7 @@ def _is_foreign(raw: bytes | None, path: str, memory_id: str) -> bool:
 def as_of(store: Store, paths: Sequence[str], memory_id: str, revision: str) -> Commit | None:
     """Return the memory as what git calls *revision* has it; None when that is no commit, or has none of it.
 
-    Args:
-        store: Where it lies.
-        paths: Where in that it lies and lay.
-        memory_id: Whose file it must be.
-        revision: What a person typed.
+    It lies or lay at *paths* of *store*, in a file of *memory_id*; *revision* is what a person typed.
     """
     try:
         tip = (repository := _born(store)) and "\0" not in revision and repository.commit_of(revision)
@@ -210,12 +206,18 @@ def is_in_git(store: Store) -> bool:
     return any((place / ".git").exists() for place in (store.root, *store.root.parents))
 
 
-def _born(store: Store) -> Repository | None:
-    """Return the repository around *store*, None when there is none, or nothing was committed in it yet."""
+def around(store: Store) -> Repository | None:
+    """Return the repository around *store*, whose prefix leads there; the folder may be gone.."""
     place = store.root if store.is_there() else store.root.parent
     repository = Repository.of(place) if place.is_dir() else None
     if repository is not None and place != store.root:  # it was removed as a whole
         repository.prefix += f"{store.root.name}/"
+    return repository
+
+
+def _born(store: Store) -> Repository | None:
+    """Return the repository around *store*, None when there is none, or nothing was committed in it yet."""
+    repository = around(store)
     return repository if repository and repository.tip else None
 
 
@@ -254,7 +256,6 @@ def _read(fields: Iterator[str]) -> Iterator[_Change]:
 
 
 def _texts(repository: Repository, changes: Sequence[_Change]) -> dict[str, bytes]:
-    """Return what *changes* made of the file, by the name of the object."""
     return _blobs(repository, [change.after for change in changes if change.after.strip("0")])
 
 

@@ -244,6 +244,9 @@ class _Reader:
     def __init__(self, said: dict[str, Any], problems: list[str]) -> None:
         self.said = said
         self.problems = problems
+        groups = said.get("groups")
+        named = groups.items() if isinstance(groups, dict) else ()
+        self.group_tables = {name: table for name, table in named if isinstance(table, dict)}
 
     def table(self, within: dict[str, Any], key: str) -> dict[str, Any]:
         value = within.get(key, {})
@@ -307,23 +310,15 @@ class _Reader:
 
     def note_unknown(self, workspaces: dict[str, dict[str, Any]]) -> None:
         """Tell of words that are nearly settings: whoever typed `privat` should not believe that it hides anything."""
-        of_groups = self.said.get("groups")
-        groups = of_groups.items() if isinstance(of_groups, dict) else ()
+        search = self.said.get("search")
         tables: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [("", self.said, WORDS)]
-        tables += [
-            ("search.", table, ("language", "semantic"))
-            for table in (self.said.get("search"),)
-            if isinstance(table, dict)
-        ]
+        tables += [("search.", search, ("language", "semantic"))] if isinstance(search, dict) else []
         tables += [(f'workspaces."{path}".', table, OWN_WORDS) for path, table in workspaces.items()]
-        tables += [(f"groups.{name}.", table, GROUP_WORDS) for name, table in groups if isinstance(table, dict)]
+        tables += [(f"groups.{name}.", table, GROUP_WORDS) for name, table in self.group_tables.items()]
         for where, table, known in tables:
             for word in table.keys() - set(known):
-                self._note_near(where, word, known)
-
-    def _note_near(self, where: str, word: str, known: Sequence[str]) -> None:
-        if near := _near(word, known):
-            self.problems.append(f"config.toml: `{where}{word}` is no setting; did you mean {near}?")
+                if near := _near(word, known):
+                    self.problems.append(f"config.toml: `{where}{word}` is no setting; did you mean {near}?")
 
     def workspaces(self) -> dict[str, dict[str, Any]]:
         """Return what is said of each workspace, by its path as it stands there."""
@@ -362,11 +357,9 @@ class _Reader:
         return {path: patterns for path, patterns in found.items() if patterns}
 
     def remotes(self, tables: dict[str, dict[str, Any]]) -> dict[str, str]:
-        of_groups = self.said.get("groups", {})
-        groups = of_groups.items() if isinstance(of_groups, dict) else ()
         said = {"": self.said.get("remote", "")}
         said |= {folder_of(path): table.get("remote", "") for path, table in tables.items()}
-        said |= {f"group:{name}": table.get("remote", "") for name, table in groups if isinstance(table, dict)}
+        said |= {f"group:{name}": table.get("remote", "") for name, table in self.group_tables.items()}
         self.problems += [
             f"config.toml: the `remote` of {whose or 'the home folder'} is no text; there is none."
             for whose, remote in said.items()
@@ -389,10 +382,7 @@ class _Reader:
 
     def sharing(self) -> frozenset[str]:
         """Return the groups that say `share = "members"`; what was said wrongly of one is told once, by `groups`."""
-        tables = self.said.get("groups", {})
-        if not isinstance(tables, dict):
-            return frozenset()
-        shares = {name: table.get("share", "store") for name, table in tables.items() if isinstance(table, dict)}
+        shares = {name: table.get("share", "store") for name, table in self.group_tables.items()}
         self.problems += [
             f"config.toml: groups.{name}.share is neither members nor store; store holds."
             for name, value in shares.items()

@@ -23,23 +23,13 @@ if TYPE_CHECKING:
     from detect_secrets.plugins.base import RegexBasedDetector
 
 _DETECTORS = (
-    ("aws", "AWSKeyDetector"),
-    ("basic_auth", "BasicAuthDetector"),
-    ("azure_storage_key", "AzureStorageKeyDetector"),
-    ("discord", "DiscordBotTokenDetector"),
-    ("github_token", "GitHubTokenDetector"),
-    ("gitlab_token", "GitLabTokenDetector"),
-    ("jwt", "JwtTokenDetector"),
-    ("npm", "NpmDetector"),
-    ("private_key", "PrivateKeyDetector"),
-    ("pypi_token", "PypiTokenDetector"),
-    ("sendgrid", "SendGridDetector"),
-    ("slack", "SlackDetector"),
-    ("square_oauth", "SquareOAuthDetector"),
-    ("stripe", "StripeDetector"),
-    ("telegram_token", "TelegramBotTokenDetector"),
-    ("twilio", "TwilioKeyDetector"),
-)
+    ("aws", "AWSKeyDetector"), ("basic_auth", "BasicAuthDetector"), ("azure_storage_key", "AzureStorageKeyDetector"),
+    ("discord", "DiscordBotTokenDetector"), ("github_token", "GitHubTokenDetector"),
+    ("gitlab_token", "GitLabTokenDetector"), ("jwt", "JwtTokenDetector"), ("npm", "NpmDetector"),
+    ("private_key", "PrivateKeyDetector"), ("pypi_token", "PypiTokenDetector"), ("sendgrid", "SendGridDetector"),
+    ("slack", "SlackDetector"), ("square_oauth", "SquareOAuthDetector"), ("stripe", "StripeDetector"),
+    ("telegram_token", "TelegramBotTokenDetector"), ("twilio", "TwilioKeyDetector"),
+)  # fmt: skip
 """detect-secrets' plug-ins that know a token by its shape; those that guess by entropy cry wolf in prose."""
 
 _SHAPES = {
@@ -135,7 +125,6 @@ def _finders() -> Sequence[tuple[str, Callable[[str], Iterable[str]]]]:
 
 
 def _detectors() -> Sequence[RegexBasedDetector]:
-    """Return detect-secrets' plug-ins."""
     with _put_off("requests"):
         return [getattr(import_module(f"detect_secrets.plugins.{module}"), name)() for module, name in _DETECTORS]
 

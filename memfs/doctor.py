@@ -14,6 +14,7 @@ from typing import NamedTuple
 from memfs import credentials
 from memfs.answers import Entry
 from memfs.errors import MemfsError
+from memfs.memory import IMPORTANT
 from memfs.query import Filters
 from memfs.shelves import shelf_with
 from memfs.workspace import MAX_LIMIT
@@ -21,8 +22,6 @@ from memfs.workspace import Workspace
 
 BATCH = 256
 """Files that are looked through between two words of how far that is."""
-IMPORTANT = 8
-"""From which on a memory should have cues."""
 
 
 class Finding(NamedTuple):
@@ -134,7 +133,6 @@ def _without_cues(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _doubles(workspace: Workspace, *, fix: bool, may_remove: Callable[[Entry], bool]) -> Iterator[Finding]:
-    """Yield every id that is written in more than one file."""
     for entries in workspace.twins():
         paths = tuple(entry.path for entry in entries)
         memory_id = entries[0].memory.id

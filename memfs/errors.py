@@ -26,7 +26,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from collections.abc import Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 MAX_SHOWN = 80
@@ -53,10 +55,12 @@ class NotFound(MemfsError):
     code = "not_found"
     exit_code = 3
 
-    def __init__(self, reference: str, near: Sequence[str] = (), *, hint: str = "", what: str = "memory") -> None:
+    def __init__(
+        self, reference: str, near: Sequence[str] = (), *, hint: str = "", what: str = "memory", sentence: str = ""
+    ) -> None:
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
         shown = reference if len(reference) <= MAX_SHOWN else reference[: MAX_SHOWN - 1] + "…"
-        super().__init__(f"No {what} is called {shown!r} here.{meant}{' ' + hint if hint else ''}")
+        super().__init__(sentence or f"No {what} is called {shown!r} here.{meant}{' ' + hint if hint else ''}")
         self.reference = reference
         self.near = tuple(near)
 
@@ -192,6 +196,15 @@ class StorageFailed(MemfsError):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             made.code = "no_space"
         return made
+
+    @classmethod
+    @contextmanager
+    def met(cls, path: Path, doing: str) -> Iterator[None]:
+        """Raise an OSError of the block as the error that `of` returns for it."""
+        try:
+            yield
+        except OSError as error:
+            raise cls.of(error, path, doing) from error
 
 
 class Busy(StorageFailed):

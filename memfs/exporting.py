@@ -45,13 +45,8 @@ def export(
     """Copy the files of the memories that pass *filters* into *folder*, each with the time when it was changed.
 
     They lie below `workspace/`, `global/` and `groups/NAME/` there, with the folders of their stores; straight in
-    *folder* when the filters name one scope. Without a scope, those of other projects are not among them.
-
-    Args:
-        here: Whose view.
-        filters: Which memories.
-        folder: Made if it is not there.
-        progress: Called with the number of files that are done, and of all.
+    *folder* when the filters name one scope. Without a scope, those of other projects are not among them. The folder is
+    made if it is not there, and *progress* called with the number of files that are done, and of all.
 
     Raises:
         Conflict: Another file is in the place of one; nothing was written.
@@ -64,7 +59,8 @@ def export(
     scopes = filters.scopes or tuple(store.scope for store in here.view.own)
     entries, notes = _chosen(here, filters._replace(scopes=scopes))
     below = "" if len(set(filters.scopes)) == 1 else "{}"
-    targets = {folder / below.format(_place(entry)) / entry.memory.path: entry for entry in entries}
+    folders = {store.scope: below.format(store.scope.replace(":", "s/")) for store in here.view.stores}
+    targets = {folder / folders[entry.store.scope] / entry.memory.path: entry for entry in entries}
     for parent in {target.parent for target in targets}:
         _refuse_way(parent, folder)
     new = [(target, entry) for target, entry in targets.items() if not _is_same(target, entry)]
@@ -98,11 +94,6 @@ def _chosen(here: Workspace, filters: Filters) -> tuple[list[Entry], list[str]]:
     return [entry for path, entry in entries.items() if path not in unread], list(dict.fromkeys(notes))
 
 
-def _place(entry: Entry) -> str:
-    """Return the folder of a memory's scope: `workspace`, `global`, `groups/NAME`, `projects/NAME`."""
-    return entry.store.scope.replace(":", "s/")
-
-
 def _refuse_way(parent: Path, folder: Path) -> None:
     """Refuse to make the folder *parent*, below *folder*, where something else is in its place."""
     if not Path(os.path.realpath(parent)).is_relative_to(folder):
@@ -114,13 +105,11 @@ def _refuse_way(parent: Path, folder: Path) -> None:
 
 def _is_same(target: Path, entry: Entry) -> bool:
     """Return whether *target* is the file of *entry* already; False when nothing is there."""
-    try:
+    with StorageFailed.met(target, "look at"):
         if not os.path.lexists(target):
             return False
         if not target.is_symlink() and target.is_file() and target.read_bytes() == entry.file.raw:
             return True
-    except OSError as error:
-        raise StorageFailed.of(error, target, "look at") from error
     raise Conflict(
         f"{target} is there, and is not the same as {entry.path}; nothing was written. "
         "Move it away, or name another folder."

@@ -92,7 +92,6 @@ def templates() -> Path:
 
 
 def _templates() -> Path:
-    """Return the folder of what is handed out to agents."""
     return templates() / "agents"
 
 
@@ -330,10 +329,8 @@ def outdated(folder: Path, launcher: Sequence[str]) -> bool:
     Raises:
         StorageFailed: It cannot be read.
     """
-    try:
+    with StorageFailed.met(folder, "read"):
         there = {str(path.relative_to(folder)): path.read_bytes() for path in _files(folder)}
-    except OSError as error:
-        raise StorageFailed.of(error, folder, "read") from error
     return there != dict(_handed_out(launcher))
 
 
@@ -362,11 +359,8 @@ def clear_away(folder: Path) -> None:
     Raises:
         StorageFailed: It cannot be removed.
     """
-    try:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
-    except OSError as error:
-        raise StorageFailed.of(error, folder, "remove") from error
+    with StorageFailed.met(folder, "remove"), suppress(FileNotFoundError):
+        shutil.rmtree(folder)
 
 
 def _handed_out(launcher: Sequence[str]) -> Iterator[tuple[str, bytes]]:

@@ -81,12 +81,8 @@ _File = tuple[str, str]
 def since(here: Workspace, cursor: str, *, without: Collection[str] = ()) -> Feed:
     """Return what happened in the view of *here* since *cursor*, oldest first; an empty one begins now.
 
-    The index has to be up to date with the stores. What was only touched is left out, and so is what came and went.
-
-    Args:
-        here: Whose view.
-        cursor: Of a feed before.
-        without: What these sessions did is left out.
+    The index has to be up to date with the stores. What was only touched is left out, and so are what came and went
+    and what the sessions *without* did.
     """
     place, _, view = cursor.partition("@")
     news = here.index.news(place)
@@ -156,14 +152,14 @@ def _happening(here: Workspace, change: Change, origin: Change | None) -> Happen
     said = change.after or change.before
     assert said is not None  # noqa: S101  (`_merged` leaves nothing else)
     what: What = "moved" if origin else "changed" if change.before and change.after else "added"
-    done = _done(here, origin or change, change)
+    done, store = _done(here, origin or change, change), _store(here, change)
     return Happening(
         datetime.fromtimestamp(change.at / 1000, UTC),
         "removed" if change.after is None else what,
         said.memory_id,
         said.title,
         _place(here, change),
-        _vouched(here, _store(here, change), said),
+        not store.is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest),
         "memfs" if done else "other",
         (done.session or (said.session if done.verb == "save" else "")) if done else "",
         _place(here, origin) if origin else None,
@@ -192,10 +188,6 @@ def _done(here: Workspace, before: Change, change: Change) -> Version | None:
         if left or (came and change.after is not None and entry.digest == change.after.digest):
             return entry
     return None
-
-
-def _vouched(here: Workspace, store: Store, said: Told) -> bool:
-    return not store.is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest)
 
 
 def _digest(said: Told | None) -> str:

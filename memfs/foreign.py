@@ -119,13 +119,11 @@ def write(wish: Wish, change: Change, *, remove: bool = False) -> tuple[Change, 
     for _ in range(TRIES):
         if change.action == "unchanged":
             return change, None
-        try:
+        with StorageFailed.met(wish.path, "write"):
             mode = _mode(real) or (0o644 if wish.shared else 0o600)
             backup = None if change.before is None else _keep(wish.path, change.before, mode)
             if _replace(real, change, mode):
                 return change, backup
-        except OSError as error:
-            raise StorageFailed.of(error, wish.path, "write") from error
         change = plan(wish, remove=remove)
     raise Changed(wish.path, "", "")
 
@@ -158,12 +156,9 @@ def _asked(ask: Callable[[str], Answer], path: Path, text: str) -> Answer:
 
 
 def _read(path: Path) -> bytes | None:
-    try:
+    with StorageFailed.met(path, "read"), suppress(FileNotFoundError):
         return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageFailed.of(error, path, "read") from error
+    return None
 
 
 def _text(path: Path, raw: bytes | None) -> str:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from memfs import commits
 from memfs.answers import LAST_SECOND
 from memfs.answers import Moment
 from memfs.errors import MAX_SHOWN
@@ -33,10 +34,9 @@ _SIDE_BY_SIDE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 
 class Place(NamedTuple):
-    """Where a store lies in a repository (`prefix` ends with a slash), and the commit that is meant."""
+    """The repository that a store lies in, below its prefix, and the commit that is meant."""
 
     repository: Repository
-    prefix: str
     moment: Moment
 
 
@@ -55,11 +55,11 @@ def places(stores: Sequence[Store], when: str, until: datetime | None) -> tuple[
         Refused: No store lies in a git repository, or one is bare.
         GitFailed: Git cannot be had, or refused.
     """
-    around = {store.key: there for store in stores if (there := _around(store)) is not None}
+    around = {store.key: there for store in stores if (there := commits.around(store)) is not None}
     if not around:
         roots = ", ".join(str(store.root) for store in stores) or "here"
         raise Refused(f"Nothing is known of how the memories were: no git repository is around {roots}.")
-    nearest, _ = next(iter(around.values()))
+    nearest = next(iter(around.values()))
     named = _named(nearest, when) if until is None else None
     found: dict[str, Place] = {}
     notes = []
@@ -67,33 +67,22 @@ def places(stores: Sequence[Store], when: str, until: datetime | None) -> tuple[
         if store.key not in around:
             notes.append(f"The {store.scope} store is left out: no git repository is around {store.root}.")
             continue
-        repository, prefix = around[store.key]
+        repository = around[store.key]
         same = named if repository.top == nearest.top else None
         moment = same or _last(repository, repository.head(), until or (named and named.time))
         if moment is None:
             notes.append(f"The {store.scope} store is left out: nothing was committed in {repository.top} by then.")
         else:
-            found[store.key] = Place(repository, prefix, moment)
+            found[store.key] = Place(repository, moment)
     if not found:
         shallow = (nearest.folder / "shallow").exists()
         hint = " It is a shallow clone: `git fetch --unshallow` brings what was before." if shallow else ""
-        nothing = NotFound(when)
-        nothing.args = (f"Nothing was committed in {nearest.top} by {when}, so nothing is known of then.{hint}",)
-        raise nothing
+        sentence = f"Nothing was committed in {nearest.top} by {when}, so nothing is known of then.{hint}"
+        raise NotFound(when, sentence=sentence)
     return found, notes
 
 
-def _around(store: Store) -> tuple[Repository, str] | None:
-    """Return the repository around *store*, which need not be there any more, and where in it that lies."""
-    place = store.root if store.is_there() else store.root.parent
-    repository = Repository.of(place) if place.is_dir() else None
-    if repository is None:
-        return None
-    return repository, repository.prefix if place == store.root else f"{repository.prefix}{store.root.name}/"
-
-
 def _named(repository: Repository, name: str) -> Moment:
-    """Return the commit that *name* means."""
     tip = repository.commit_of(name) if "\0" not in name else ""
     moment = _last(repository, "" if "\n" in tip else tip, None)  # a range is two
     if moment is None:
@@ -142,17 +131,18 @@ def put_out(place: Place, store: Store) -> None:
 
 def _memories(place: Place) -> Iterator[tuple[str, str]]:
     """Yield path below the store, and object, of what may be a memory."""
-    under = [place.prefix] if place.prefix else []
+    prefix = place.repository.prefix
+    under = [prefix] if prefix else []
     command = ("--literal-pathspecs", "ls-tree", "-r", "-l", "-z", "--full-tree")
     listed = place.repository.run(*command, place.moment.commit, "--", *under)
     files = total = 0
     for line in listed.fields:
         about, path = line.split("\t", 1)
         mode, _, oid, size = about.split()
-        is_memory = mode.startswith("100") and path.startswith(place.prefix) and path[-3:].lower() == ".md"
+        is_memory = mode.startswith("100") and path.startswith(prefix) and path[-3:].lower() == ".md"
         if is_memory and int(size) <= MAX_BYTES:
             files, total = files + 1, total + int(size)
-            yield path[len(place.prefix) :], oid
+            yield path[len(prefix) :], oid
     if files > MOST_FILES or total > MOST_BYTES:
         raise Refused(
             f"{place.moment.commit[:10]} holds more memories than can be put out: {files:,}, {total:,} bytes."

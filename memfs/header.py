@@ -105,9 +105,7 @@ def read_simple(source: str, start: int) -> tuple[dict[str, Value], dict[str, Sp
 def render(value: Value, *, inside: bool = False) -> str:
     """Return *value* as YAML on one line, quoted where any YAML reader could take it for something else.
 
-    Args:
-        value: Text, list or mapping.
-        inside: Whether it stands inside a `[…]` or `{…}`.
+    Brackets and braces count as well for one that stands *inside* a `[…]` or `{…}`.
     """
     if isinstance(value, list):
         return f"[{', '.join(render(item, inside=True) for item in value)}]"

@@ -85,7 +85,7 @@ class Ledger:
             StorageFailed: It cannot be written down.
         """
         path = self.folder / f"{hashlib.sha256(session.encode('utf-8', 'replace')).hexdigest()[:16]}.json"
-        try:
+        with StorageFailed.met(path, "write"):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with path.with_suffix(".lock").open("ab") as lock:
                 flock(lock.fileno(), LOCK_SECONDS, "Another process writes down what this session was told.")
@@ -95,8 +95,6 @@ class Ledger:
                 put(path, json.dumps(said).encode())
             if not heard.known:
                 self._prune()
-        except OSError as error:
-            raise StorageFailed.of(error, path, "write") from error
 
     def _prune(self) -> None:
         paths = sorted(self.folder.glob("*.json"), key=_last_written)
@@ -118,12 +116,9 @@ class Ledger:
                     put(self.log, raw[raw.index(b"\n", len(raw) // 2) + 1 :])
 
     def shown(self, stores: Collection[str], memory_id: str = "", session: str = "") -> Sequence[Shown]:
-        """Return what was put before agents, oldest first.
+        """Return what was put before agents of *stores* (their keys), oldest first.
 
-        Args:
-            stores: Only memories of these, by key.
-            memory_id: Only this memory.
-            session: Only in this session.
+        Of the one memory or session alone that is named.
         """
         try:
             lines = self.log.read_bytes().splitlines()

@@ -105,13 +105,12 @@ class NoVersion(NotFound):
     """A memory has no such version, or several of which the name may be the beginning."""
 
     def __init__(self, memory_id: str, name: str, names: Sequence[str]) -> None:
-        super().__init__(memory_id)
         listed = ", ".join(names[:5])
         sentence = f"{memory_id} has no other version: there is nothing to bring back, and nothing to compare with."
         if name:
             what = "has no version, or more than one, that begins with"
             sentence = f"{memory_id} {what} {name[:80]!r}; `memfs history` lists them all, the newest are {listed}."
-        self.args = (sentence,)
+        super().__init__(memory_id, sentence=sentence)
 
 
 class History(NamedTuple):
@@ -277,12 +276,8 @@ def _merged(states: list[Version], version: Version, newer: float) -> Version | 
     """Return which of the journal's *states* a commit's *version* is, from then on known by both names, if it is one.
 
     It is the same text, committed while it was there, by git's whole seconds. A state that nobody wrote down may have
-    come to be at any time: it is the commit that was the newest when it was replaced.
-
-    Args:
-        states: Of the memory.
-        version: What was committed.
-        newer: From when on a newer commit was there for sure; infinite for the newest.
+    come to be at any time: it is the commit that was the newest when it was replaced. From *newer* on a newer commit
+    was there for sure; it is infinite for the newest.
     """
     assert version.commit is not None  # noqa: S101  (it is made of one)
     second = int(version.commit.at)

@@ -27,12 +27,9 @@ class _Member(NamedTuple):
 
 
 def load(text: str, *, comments: bool = True, commas: bool = True) -> object:
-    """Return what *text* says; one that is empty but for comments says `{}`.
+    """Return what *text*, perhaps after a byte order mark, says; one that is empty but for comments says `{}`.
 
-    Args:
-        text: JSON, perhaps after a byte order mark.
-        comments: It may hold comments.
-        commas: It may hold commas before a closing bracket.
+    It may hold *comments*, and *commas* before a closing bracket.
 
     Raises:
         ValueError: It is no such JSON; the place is counted in *text*.

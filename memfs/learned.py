@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs.answers import LAST_SECOND
@@ -21,10 +20,8 @@ from memfs.index import Index
 from memfs.index import Learned
 from memfs.index import Table
 from memfs.repository import Repository
-
-if TYPE_CHECKING:
-    from memfs.store import Store
-    from memfs.workspace import Workspace
+from memfs.store import Store
+from memfs.workspace import Workspace
 
 WAIT_SECONDS = 30.0
 """For another process that writes the index."""
@@ -45,11 +42,8 @@ _LOG = (
 def learn(here: Workspace, pause: Callable[[], None] = lambda: None) -> Sequence[str]:
     """Learn when the memories of the view's own stores were committed, and by whom; return why that is not all known.
 
-    The times are then those of `created` and `updated` where a memory says none.
-
-    Args:
-        here: Whose stores; it may be used meanwhile.
-        pause: Called before each commit to the index, for others to have their turn.
+    The times are then those of `created` and `updated` where a memory says none. *here* may be used meanwhile: before
+    each commit to the index *pause* lets others have their turn.
     """
     index = Index(here.config.cache, here.config.languages)
     notes = []

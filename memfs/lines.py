@@ -38,14 +38,11 @@ def add(path: Path, new: Iterable[bytes]) -> None:
     wanted = list(dict.fromkeys(new))
     if all(line in lines(path) for line in wanted):
         return
-    try:
-        with locked(path.parent):
-            there = _now(path)
-            missing = [line for line in wanted if line not in there]
-            with path.open("ab", buffering=0) as file:
-                file.write(b"\n" + b"\n".join(missing) + b"\n")
-    except OSError as error:
-        raise StorageFailed.of(error, path, "write") from error
+    with StorageFailed.met(path, "write"), locked(path.parent):
+        there = _now(path)
+        missing = [line for line in wanted if line not in there]
+        with path.open("ab", buffering=0) as file:
+            file.write(b"\n" + b"\n".join(missing) + b"\n")
 
 
 def remove(path: Path, line: bytes) -> None:
@@ -57,14 +54,10 @@ def remove(path: Path, line: bytes) -> None:
     """
     if not path.exists():
         return
-    try:
-        with locked(path.parent):
-            kept = [each for each in _now(path) if each != line]
-            put(path, b"".join(each + b"\n" for each in kept))
-    except OSError as error:
-        raise StorageFailed.of(error, path, "write") from error
+    with StorageFailed.met(path, "write"), locked(path.parent):
+        kept = [each for each in _now(path) if each != line]
+        put(path, b"".join(each + b"\n" for each in kept))
 
 
 def _now(path: Path) -> list[bytes]:
-    """Return the lines of the file *path* as they are this moment."""
     return [line for line in path.read_bytes().split(b"\n") if line] if path.exists() else []

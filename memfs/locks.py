@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,15 +56,22 @@ def flock(fd: int, seconds: float, sentence: str) -> None:
             return
 
 
-def put(path: Path, raw: bytes) -> None:
+def put(path: Path, raw: bytes, *, durable: bool = False) -> None:
     """Put a file of the bytes *raw* in the place of *path*: whoever reads it meets the old one or the new one, whole.
+
+    It has the mode of the old one; a *durable* one is there after a power cut, too.
 
     Raises:
         OSError: It cannot be written; what was there is there, and nothing is left lying about.
     """
     temp = path.with_name(f".{path.name}-{os.urandom(4).hex()}")
     try:
-        temp.write_bytes(raw)
+        with temp.open("wb") as file:
+            if path.exists() and (mode := path.stat().st_mode) != temp.stat().st_mode:
+                temp.chmod(stat.S_IMODE(mode))
+            file.write(raw)
+        if durable:
+            flush(temp)
         temp.replace(path)
     except OSError:
         with suppress(OSError):

@@ -127,7 +127,6 @@ def trusted(state: Path) -> list[Trusted]:
 
 
 def _store(here: Workspace) -> Store:
-    """Return the store that travels with the workspace."""
     store = scope.workspace_store(here.view.workspace)
     if os.path.realpath(store.root) in scope.homes(here.config):
         raise OutOfScope(f"{store.root} is memfs's own home, not a project's memory; stand in a project's folder.")

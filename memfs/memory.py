@@ -9,22 +9,18 @@ import os
 import re
 import time
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 from typing import Literal
 from typing import NamedTuple
 
 from memfs import header
 from memfs.errors import Invalid
+from memfs.header import Header
 from memfs.values import MalformedHeader
 from memfs.values import Span
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from memfs.header import Header
-    from memfs.values import Value
+from memfs.values import Value
 
 TYPES = (
     "directive", "information", "heading", "decision", "code_pattern",
@@ -373,7 +369,9 @@ def compose(values: Mapping[str, Value], body: str) -> bytes:
     """
     check(values)
     lines = "".join(header.line(key, values[key]) + "\n" for key in KEYS if key in values)
-    return _verified(f"---\n{lines}---\n\n{_one_end(body)}", b"", body)
+    shown = trim(body)
+    end = "\n" if shown else ""
+    return _verified(f"---\n{lines}---\n\n{shown}{end}", b"", body)
 
 
 def patch(raw: bytes, memory: Memory, changes: Mapping[str, Value | None], body: str | None = None) -> bytes:
@@ -409,11 +407,6 @@ def patch(raw: bytes, memory: Memory, changes: Mapping[str, Value | None], body:
         new = trim(body).replace("\r\n", "\n").replace("\n", newline)
         text = text[:start] + lead + new + tail
     return _verified(header.patch(text, memory.header, changes, KEYS), mark, body)
-
-
-def _one_end(body: str) -> str:
-    shown = trim(body)
-    return f"{shown}\n" if shown else ""
 
 
 def _verified(text: str, mark: bytes, body: str | None) -> bytes:

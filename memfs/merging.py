@@ -28,11 +28,6 @@ DRIVER = {
     "merge.memfs.driver": "memfs merge-driver %O %A %B %P",
 }
 """Git's settings by which a path with the attribute `merge=memfs` is merged here."""
-DRIVER = {
-    "merge.memfs.name": "memfs: two versions of one memory",
-    "merge.memfs.driver": "memfs merge-driver %O %A %B %P",
-}
-"""Git's settings by which a path with the attribute `merge=memfs` is merged here."""
 TextMerge = Callable[[bytes, bytes, bytes], tuple[bytes, bool]]
 """(base, ours, theirs) -> merged text, with diff3 markers where they clash, and whether they clash."""
 
@@ -56,17 +51,7 @@ _SIZES: Mapping[str, Callable[[str], float]] = {
 
 
 class TwoMemories(Exception):
-    """The two versions carry different ids: not one memory to merge but two, and both files are to be kept.
-
-    Attributes:
-        ours: The id that our version carries.
-        theirs: The id that theirs carries.
-    """
-
-    def __init__(self, ours: str, theirs: str) -> None:
-        super().__init__(f"{ours} and {theirs} are two memories at one path; keep both, one of them by another name")
-        self.ours = ours
-        self.theirs = theirs
+    """The two versions carry different ids: not one memory to merge but two, and both files are to be kept."""
 
 
 class Merged(NamedTuple):
@@ -132,7 +117,7 @@ def merge(base: bytes | None, ours: bytes, theirs: bytes, text: TextMerge) -> Me
     known, mine, yours = (parse(raw, "x.md") for raw in (base or b"", ours, theirs))
     if mine.id_written and yours.id_written and mine.id != yours.id:
         if base is None or known.id_written or known.state != "ok":
-            raise TwoMemories(mine.id, yours.id)
+            raise TwoMemories(f"{mine.id} and {yours.id} are two memories at one path")
         # one memory without an id, which got one on each side: the same is kept on every machine
         elder = {"id": min(mine.id, yours.id)}
         return merge(base, patch(ours, mine, elder), patch(theirs, yours, elder), text)

@@ -70,12 +70,7 @@ def reachable(config: Config, also: Iterable[Path] = ()) -> Sequence[Project]:
 
 
 def named(config: Config, name: str, among: Sequence[Project] | None = None) -> Project:
-    """Return the project that is called *name*, or lies there.
-
-    Args:
-        config: The user's settings.
-        name: A project's name, or the absolute path of its folder.
-        among: Only of these; default every one that is known.
+    """Return the project that is called *name*, or lies at that absolute path; *among* these, default all.
 
     Raises:
         Invalid: None is, or several are.
@@ -95,7 +90,6 @@ def named(config: Config, name: str, among: Sequence[Project] | None = None) -> 
 
 
 def _names(folders: Sequence[Path], config: Config) -> dict[Path, str]:
-    """Return what each of *folders* is called: no two alike."""
     names = {folder: config.names.get(str(folder)) or folder.name or str(folder) for folder in folders}
     for length in range(2, LONGEST_NAME):
         counts = Counter(names.values())

@@ -95,10 +95,7 @@ class Wish(NamedTuple):
 def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published:
     """Make a branch that has memories of the workspace *here*; HEAD, index and files stay as they are.
 
-    Args:
-        here: Whose.
-        references: Which, each as for `Workspace.get`.
-        wish: How.
+    Each of *references* is one as for `Workspace.get`.
 
     Raises:
         Refused: One is not the workspace's own, or not the user's, cannot be read as it stands, or holds a credential;
@@ -247,12 +244,7 @@ def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repos
 
 
 def _given(remote: Remote, commit: str, names: Iterator[str]) -> str:
-    """Push *commit* as a branch of the first of *names* that nobody was faster with, and return that name.
-
-    Raises:
-        Refused: Others were faster with all of them.
-        Unreachable: The remote does not take it.
-    """
+    """Push *commit* as a branch of the first of *names* that nobody was faster with, and return that name."""
     for name in islice(names, ATTEMPTS):
         if remote.take(commit, HEADS + name):
             return name
@@ -276,7 +268,6 @@ def _changed(
 
 
 def _written(pieces: Sequence[Piece], wish: Wish, repository: Repository, parent: str) -> str:
-    """Return a new commit that has *pieces* on top of the commit *parent*."""
     first, more = pieces[0].entry.memory.title, len(pieces) - 1
     said = f"memories: {first} and {more} more" if more else f"memory: {first}"
     return repository.write({piece.path: piece.raw for piece in pieces}, wish.message or said, [parent])
@@ -297,17 +288,7 @@ def _published_already(branch: str, place: str) -> Refused:
 
 
 def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: Collection[str]) -> Iterator[str]:
-    """Yield names for the branch: the one that was wished for alone, else one of the first title, numbered if taken.
-
-    Args:
-        entries: What is published.
-        wish: How.
-        repository: Asks git what a name may be.
-        taken: The branches that there are, as refs.
-
-    Raises:
-        Invalid: What was wished for is no name, or is taken.
-    """
+    """Yield names for the branch: the one that was wished for, else one of the first title, numbered if *taken*."""
     if name := wish.branch:
         if name[0] == "-" or name == "HEAD" or repository.run("check-ref-format", HEADS + name, fine=(0, 1)).code:
             raise Invalid(f"{name!r} is no name of a branch.")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection
-from collections.abc import Hashable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from statistics import fmean
@@ -67,9 +65,7 @@ class Quality(NamedTuple):
 def parse(text: str, name: str) -> list[Question]:
     """Return the questions of *text*: a JSON object a line, with `query`, `gold`, and maybe `cat` and `also`.
 
-    Args:
-        text: Its lines; empty ones count for nothing, and so do other keys.
-        name: What to call it in an error.
+    Empty lines and other keys count for nothing; *name* is what to call it in an error.
 
     Raises:
         Invalid: A line is no question, or there is none.
@@ -106,11 +102,6 @@ def _texts(each: dict[str, object], key: str) -> tuple[str, ...]:
     if not isinstance(texts, list) or not all(isinstance(text, str) and text.strip() for text in texts):
         raise ValueError(f'"{key}" has to be a list of texts')
     return tuple(dict.fromkeys(texts))
-
-
-def ranks(found: Sequence[Hashable], gold: Collection[Hashable]) -> Ranks:
-    """Return where those of *gold*, at least one, stand in the ranking *found*, best first."""
-    return Ranks(tuple(place for place, each in enumerate(found, 1) if each in gold), len(gold))
 
 
 def quality(asked: Sequence[Ranks]) -> Quality:

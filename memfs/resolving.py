@@ -83,7 +83,6 @@ def named(here: Workspace, reference: str) -> Clash:
 
 
 def _memories(clash: Clash) -> Iterator[Memory]:
-    """Yield what the file and each side of *clash* are as memories."""
     for raw in (clash.present, *clash.sides.values()):
         if raw is not None:
             yield memories.parse(raw, clash.path)

@@ -189,10 +189,7 @@ def find_workspace(cwd: Path, config: Config, environ: Mapping[str, str] | None 
         there = (os.path.islink(store) or os.path.isdir(store)) and os.path.realpath(store) not in homes(config)
         if there and (folder == here or _is_ours(store)):
             return folder
-    for folder in (here, *here.parents):
-        if os.path.exists(folder / ".git"):
-            return folder
-    return here
+    return next((folder for folder in (here, *here.parents) if os.path.exists(folder / ".git")), here)
 
 
 def named_workspace(env: Mapping[str, str]) -> str:
@@ -241,7 +238,7 @@ def other_workspace(named_so: str | Path, config: Config) -> Path:
         if (real := find_workspace(folder, config, {})) != folder:
             raise Invalid(f"{named_so} belongs to the workspace {real}; name that one.")
     else:
-        vouched = {*trusted_workspaces(config.state), *looked_at(config.state)}
+        vouched = _vouched(config)
         there = [each for each in reachable(config) if each.folder in vouched]
         found = [each.folder for each in there if each.name == str(named_so)]
         found = found or [each.folder for each in there if each.folder.name == str(named_so)]
@@ -329,10 +326,7 @@ def view(workspace: Path, config: Config) -> View:
 def across(workspace: Path, config: Config, names: Sequence[str] = ()) -> View:
     """Return what a question across projects is answered from: the view, and every project that is not private.
 
-    Args:
-        workspace: Where it is asked.
-        config: The user's settings.
-        names: Only these projects, by name or path.
+    Only the projects *names*, by name or path, where any are named.
 
     Raises:
         OutOfScope: The user has not switched such questions on.
@@ -402,7 +396,6 @@ def _others(workspace: Path | None, config: Config, also: Iterable[Path] = ()) -
 
 
 def _vouched(config: Config) -> set[Path]:
-    """Return the workspaces of which the user trusts something."""
     return {*trusted_workspaces(config.state), *looked_at(config.state)}
 
 

@@ -37,11 +37,7 @@ class _Log:
     """What was read of a log: its first line, how many bytes, what they say, and the latest small commits."""
 
     def __init__(
-        self,
-        first: bytes = b"",
-        size: int = 0,
-        entries: Snapshot | None = None,
-        row: tuple[tuple[str, ...], ...] = (),
+        self, first: bytes = b"", size: int = 0, entries: Snapshot | None = None, row: tuple[tuple[str, ...], ...] = ()
     ) -> None:
         self.first = first
         self.size = size

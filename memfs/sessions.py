@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
+from memfs.answers import Done
+from memfs.answers import Entry
 from memfs.errors import Ambiguous
 from memfs.errors import Invalid
 from memfs.errors import NotFound
@@ -26,11 +27,7 @@ from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.trust import inert
 from memfs.trust import inert_line
-
-if TYPE_CHECKING:
-    from memfs.answers import Done
-    from memfs.answers import Entry
-    from memfs.workspace import Workspace
+from memfs.workspace import Workspace
 
 CATEGORY = "session"
 PARTS = ("directives", "decisions", "patterns")
@@ -124,13 +121,7 @@ def members(here: Workspace, entry: Entry) -> Iterator[Entry]:
                 yield here.get(link.to)
 
 
-def window(
-    here: Workspace,
-    start: datetime,
-    end: datetime,
-    *,
-    filters: Filters = NO_FILTERS,
-) -> Sequence[Entry]:
+def window(here: Workspace, start: datetime, end: datetime, *, filters: Filters = NO_FILTERS) -> Sequence[Entry]:
     """Return the memories that were learned from *start* to *end*, oldest first, without sessions; at most `MOST`."""
     filters = filters._replace(created=(int(start.timestamp() * 1000), int(end.timestamp() * 1000)))
     listed = here.list(filters=filters, limit=MOST).entries
@@ -154,20 +145,11 @@ def digest(entries: Sequence[Entry]) -> str:
     return "\n".join([*lines, *([f"- Untrusted, not named here: {strange}"] if strange else [])])
 
 
-def opening(
-    here: Workspace,
-    now: datetime,
-    *,
-    hint: str = "",
-    parts: Collection[str] = PARTS,
-) -> Opening:
+def opening(here: Workspace, now: datetime, *, hint: str = "", parts: Collection[str] = PARTS) -> Opening:
     """Return what a session should know when it begins; nothing of a workspace that the user does not trust.
 
-    Args:
-        here: Whose view.
-        now: For the ages.
-        hint: What the session is about; what answers it is a section of its own.
-        parts: Which of `PARTS` to have.
+    What answers *hint*, which says what the session is about, is a section of its own; *parts* are those of `PARTS` to
+    have, and *now* is for the ages.
     """
     taken: set[str] = set()
     withheld: set[str] = set()

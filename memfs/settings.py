@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from contextlib import ExitStack
 from contextlib import contextmanager
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from typing import NoReturn
@@ -26,6 +25,7 @@ from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.errors import StorageFailed
 from memfs.locks import locked
+from memfs.locks import put
 from memfs.words import LANGUAGES
 
 KEYS: Mapping[str, str] = {
@@ -51,13 +51,9 @@ ONLY_OWN_KEYS = ("name", "private")
 
 
 def set_value(config: Config, key: str, value: str, workspace: Path | None = None) -> None:
-    """Write one setting into config.toml.
+    """Write one setting into config.toml: *key*, one of `KEYS`, is *value*, as typed; an empty text removes it.
 
-    Args:
-        config: Says which file.
-        key: One of `KEYS`.
-        value: As typed; an empty text removes the setting.
-        workspace: Set one of `OWN_KEYS` for this workspace alone.
+    It may be one of `OWN_KEYS` for the *workspace* alone.
 
     Raises:
         Invalid: The key is unknown or not one workspace's to set, or the value does not fit it.
@@ -254,10 +250,8 @@ def _held(config: Config) -> Iterator[str]:
         Busy: Another process writes it all the time.
     """
     with ExitStack() as held:
-        try:
+        with StorageFailed.met(config.path, "write"):
             held.enter_context(locked(config.home))
-        except OSError as error:
-            raise StorageFailed.of(error, config.path, "write") from error
         try:
             text = config.path.read_bytes().decode() if config.path.exists() else ""
             toml.load(text)
@@ -346,17 +340,6 @@ def _replace(path: Path, text: str) -> None:
     except UnicodeEncodeError as error:
         raise Invalid("config.toml cannot name a folder whose path is not UTF-8; rename the folder first.") from error
     path = Path(os.path.realpath(path))  # a link into a folder of dotfiles stays one
-    temp = path.with_name(f".config-{os.urandom(4).hex()}.tmp")
-    try:
+    with StorageFailed.met(path, "write"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temp.open("wb") as file:
-            if path.exists():
-                temp.chmod(path.stat().st_mode & 0o777)
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        temp.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temp.unlink()
-        raise StorageFailed.of(error, path, "write") from error
+        put(path, raw, durable=True)

@@ -126,10 +126,7 @@ def join(here: Workspace, name: str, folder: Path | None = None) -> Told:
 def leave(here: Workspace, name: str, member: str = "") -> Told:
     """Take a member out of the group *name*.
 
-    Args:
-        here: Who asks.
-        name: The group's.
-        member: Its folder, there or gone, one below it, or its project's name; empty: this workspace.
+    *member* is its folder, there or gone, one below it, or its project's name; empty: this workspace.
 
     Raises:
         Invalid: There is no such group, or no such member.
@@ -281,9 +278,7 @@ def rename(here: Workspace, name: str, project: str = "") -> Path:
 def forget(here: Workspace, project: str) -> Path:
     """Forget that memfs was used in *project*, until it is used there again; return its folder.
 
-    Args:
-        here: Who asks.
-        project: Its name, its folder or one below it.
+    It is named by its name, its folder or one below it.
 
     Raises:
         Invalid: There is no such project.
@@ -321,11 +316,7 @@ def _project(here: Workspace, wanted: str) -> Path:
 
 
 def _workspace_of(folder: Path, config: Config) -> Path:
-    """Return the workspace that *folder* belongs to, whatever the environment names.
-
-    Raises:
-        Invalid: It is no folder.
-    """
+    """Return the workspace that *folder*, which must be one, belongs to, whatever the environment names."""
     if not folder.is_dir():
         raise Invalid(f"{folder} is no folder; name a project's.")
     return scope.find_workspace(folder, config, {})

@@ -95,11 +95,9 @@ def shelf_with(config: Config, store: Store) -> Shelf | None:
 
 
 def unpushed(shelf: Shelf, repository: Repository | None) -> int | None:
-    """Return how many commits of *shelf* its remote did not have after the last sync, None when there was none yet.
+    """Return how many commits of *shelf*, which *repository* is around, its remote did not have after the last sync.
 
-    Args:
-        shelf: What is synced.
-        repository: The one around it.
+    None when there was none yet.
 
     Raises:
         GitFailed, Refused: See `Repository.run`.

@@ -97,13 +97,8 @@ class Store:
             StorageFailed: The root cannot be listed.
         """
         found = Scan()
-        try:
-            with self._folder(()) as folder:
-                found.walk(folder)
-        except FileNotFoundError:
-            return found
-        except OSError as error:
-            raise StorageFailed.of(error, self.root, "list") from error
+        with StorageFailed.met(self.root, "list"), suppress(FileNotFoundError), self._folder(()) as folder:
+            found.walk(folder)
         return found
 
     def stamp(self, path: str) -> Stamp:
@@ -292,9 +287,7 @@ class Store:
     def lock(self, seconds: float = LOCK_SECONDS, *, held: bool = False) -> Iterator[None]:
         """Hold the store's lock against every other process and thread; makes the root if there is none.
 
-        Args:
-            seconds: How long to wait for another holder.
-            held: Do nothing, the caller has it already.
+        Another holder is waited for so many *seconds*. Nothing is done where the caller has *held* it already.
 
         Raises:
             Busy: Somebody else held it all the time.
@@ -344,8 +337,8 @@ class Store:
                     os.close(fd)
                     fd = inner
             except OSError as error:
-                where = self.root.joinpath(*folders)
-                if error.errno in (errno.ELOOP, errno.ENOTDIR) and (where.is_symlink() or self._has_link(folders)):
+                *_, where = places = [self.root.joinpath(*folders[:depth]) for depth in range(len(folders) + 1)]
+                if error.errno in (errno.ELOOP, errno.ENOTDIR) and any(place.is_symlink() for place in places):
                     raise OutsideStore(f"{where} is or goes through a symbolic link; memfs does not follow it.") from (
                         error
                     )
@@ -354,10 +347,6 @@ class Store:
         finally:
             if fd >= 0:
                 os.close(fd)
-
-    def _has_link(self, folders: tuple[str, ...]) -> bool:
-        places = [self.root.joinpath(*folders[:depth]) for depth in range(len(folders) + 1)]
-        return any(place.is_symlink() for place in places)
 
     def _expected(self, folder: int, name: str, path: str, expect: str) -> File | None:
         """Return the file that is there, after checking that it is the one that may be replaced."""

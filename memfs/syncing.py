@@ -95,12 +95,7 @@ class Synced(NamedTuple):
 
 
 def sync(
-    config: Config,
-    shelf: Shelf,
-    *,
-    yes: bool = False,
-    allow_secret: bool = False,
-    progress: Progress = lambda *_: None,
+    config: Config, shelf: Shelf, *, yes: bool = False, allow_secret: bool = False, progress: Progress = lambda *_: None
 ) -> Synced:
     """Bring *shelf* and its remote to the same state.
 
@@ -242,8 +237,9 @@ class _Sync:
     def _commit(self) -> int:
         """Commit what is new here; return how many memories that is."""
         if not self.repository.head():
-            begun = self._rules()
-            new = self.repository.write(begun, "memories: begun", [])
+            files = [self.shelf.top / name for name in (".gitattributes", ".gitignore")]
+            rules = {file.name: file.read_bytes() for file in files if file.is_file() and not file.is_symlink()}
+            new = self.repository.write(rules, "memories: begun", [])
             self.repository.advance(new, "", self.repository.tree(new))
         self.notes += [
             f"{prefix} is not synced: {why}." for prefix in sorted(self.known) if (why := self._shut(prefix))
@@ -255,11 +251,6 @@ class _Sync:
             self.notes += done.notes
             count += len(done.before.contents)
         return count
-
-    def _rules(self) -> dict[str, bytes]:
-        """Return git's own rules that lie at the top, as `Repository` does not have them yet."""
-        files = {name: self.shelf.top / name for name in (".gitattributes", ".gitignore")}
-        return {name: file.read_bytes() for name, file in files.items() if file.is_file() and not file.is_symlink()}
 
     def _note_held(self, prefix: str, now: Standing) -> None:
         self.held |= {f"{prefix}{path}" for path in (*now.held, *now.conflicts, *now.ignored)}

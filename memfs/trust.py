@@ -122,14 +122,11 @@ def set_trusted(state: Path, workspace: Path, *, trusted: bool) -> None:
     remove(state / TRUSTED, place)
     remove(state / LOOKED_AT, place)
     path = _accepted(state, place)
-    try:
+    with StorageFailed.met(path, "remove"):
         path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageFailed.of(error, path, "remove") from error
 
 
 def _accepted(state: Path, place: bytes) -> Path:
-    """Return the file that lists what was accepted in the workspace *place*."""
     return state / "accepted" / hashlib.sha256(place).hexdigest()[:16]
 
 

@@ -115,10 +115,8 @@ class Journal:
             StorageFailed: They cannot be read.
         """
         path = self._path(store, entry)
-        try:
+        with StorageFailed.met(path, "read the undo copy in"):
             return path.read_bytes().partition(b"\n")[2]
-        except OSError as error:
-            raise StorageFailed.of(error, path, "read the undo copy in") from error
 
     def drop(self, store: Store, entry: Entry) -> None:
         """Forget *entry*: what it announced did not happen, or was taken back."""

@@ -116,17 +116,13 @@ class _Uniting:
             known = {mark(after[path]): path for path in reversed(come)} if left else {}
             places |= {path: known.pop(name) for path in left if (name := mark(before[path])) and name in known}
         taken = {*places.values()}
-        return {
-            path: path for path in both if path not in taken and self._may_be_one(before[path], after[path])
-        } | places
+        free = [path for path in both if path not in taken]
+        # one version of a memory may have been given an id, or have lost it
+        return {path: path for path in free if "" in (self._id(before[path]), self._id(after[path]))} | places
 
     def _is_one(self, path: str, one: Blob, other: Blob) -> bool:
         """Return whether two files of one *path* are versions of one memory, or are no memories."""
         return one == other or not is_memory(path) or self._id(one) == self._id(other)
-
-    def _may_be_one(self, one: Blob, other: Blob) -> bool:
-        """Return whether two files may be versions of one memory: one was given an id, or lost it."""
-        return "" in (self._id(one), self._id(other))
 
     def _settle(self, path: str, here: str | None, there: str | None) -> None:
         """Put what was at *path* where it belongs; it is *here* with us and *there* with them, if it still is."""
@@ -183,7 +179,9 @@ class _Uniting:
     def _put(self, path: str, content: bytes | Blob) -> str:
         """Give *path* its content, or one beside it where another memory has that name already; return which."""
         place = path
-        while not self._alike(self.tree.setdefault(place, content), content):
+        while (there := self.tree.setdefault(place, content)) != content and self._content(there) != self._content(
+            content
+        ):
             # the same name on every machine
             name = sha256(place.encode("utf-8", "surrogateescape") + self._content(content)).hexdigest()[:6]
             pure = PurePosixPath(place)
@@ -191,9 +189,6 @@ class _Uniting:
         if place != path:
             self.notes.append(f"Two memories are called {path}; one is called {place} now.")
         return place
-
-    def _alike(self, one: bytes | Blob, other: bytes | Blob) -> bool:
-        return one == other or self._content(one) == self._content(other)
 
     def _content(self, content: bytes | Blob) -> bytes:
         if isinstance(content, bytes):

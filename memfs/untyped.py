@@ -31,14 +31,14 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def read(source: str, start: int) -> tuple[dict[str, Value], dict[str, Span], bool]:
     """Return the values of the header *source*, where they stand, and whether it is one `{…}`.
 
-    Args:
-        source: The lines between the fences.
-        start: Where they begin in the whole text.
+    *source* are the lines between the fences, which begin at *start* of the whole text.
 
     Raises:
         MalformedHeader: They are not YAML, or more of it than a header needs.
     """
-    builder: _Builder = _UntypedHandler.at(start).load(source)
+    handler = _UntypedHandler()
+    handler.start = start
+    builder: _Builder = handler.load(source)
     return builder.values, builder.spans, builder.flow
 
 
@@ -47,13 +47,6 @@ class _UntypedHandler(YAMLHandler):
 
     start = 0
     """Where in its file the header begins."""
-
-    @classmethod
-    def at(cls, start: int) -> _UntypedHandler:
-        """Return a handler for a header that begins at *start* of its file."""
-        handler = cls()
-        handler.start = start
-        return handler
 
     def load(self, fm: str, **_: object) -> Any:  # noqa: ANN401  (the supertype's)
         """Return the values of the header *fm*, and where they stand, as a `_Builder` that has built."""
@@ -76,13 +69,7 @@ _NODES = (yaml.ScalarEvent, yaml.SequenceStartEvent, yaml.MappingStartEvent)
 
 
 class _Builder:
-    """Builds values from events, refusing what a memory's header has no need of.
-
-    Attributes:
-        values: The header's mapping.
-        spans: Where each key stands in the whole text.
-        flow: Whether the mapping is one `{…}`.
-    """
+    """Builds values from events, refusing what a memory's header has no need of."""
 
     def __init__(self, source: str, start: int, next_event: Callable[[], _Event]) -> None:
         self.source = source

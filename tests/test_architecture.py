@@ -102,7 +102,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
     "memfs.faces": (
         ("memfs.faces",),
         ("memfs.faces.render", "memfs.faces.hooks"),
-        ("memfs.faces.render_git", "memfs.faces.render_near"),
+        ("memfs.faces.render_git",),
         ("memfs.faces.render_health",),
         ("memfs.faces.mcp.parameters",),
         ("memfs.faces.mcp.schemas", "memfs.faces.mcp.shapes", "memfs.faces.mcp.desk"),
@@ -111,7 +111,6 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
             "memfs.faces.mcp.news",
             "memfs.faces.mcp.tools",
             "memfs.faces.mcp.finding",
-            "memfs.faces.mcp.changes",
         ),
         ("memfs.faces.mcp.contexts", "memfs.faces.mcp.resources"),
         ("memfs.faces.mcp.prompts",),
@@ -148,7 +147,6 @@ FACES_FRONT = {
     "memfs.faces.render",
     "memfs.faces.render_git",
     "memfs.faces.render_health",
-    "memfs.faces.render_near",
 }
 """What lies in the package `faces` and is used from outside it: each face, and what they share."""
 

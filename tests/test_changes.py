@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from memfs import changes
 from memfs.changes import GONE
 from memfs.changes import NOTHING
 from memfs.changes import TICK_NS
@@ -18,7 +19,6 @@ from memfs.changes import Snapshot
 from memfs.changes import Stamp
 from memfs.changes import diff
 from memfs.changes import pack
-from memfs.changes import unpack
 
 numbers = st.integers(-(1 << 63), (1 << 63) - 1)
 stamps = st.builds(Stamp, numbers, numbers, numbers, numbers) | st.just(GONE)
@@ -36,6 +36,12 @@ def merged(blocks: list[Snapshot]) -> Snapshot:
     for block in blocks:
         entries.update(block)
     return entries
+
+
+def unpack(log: bytes) -> tuple[Snapshot, int]:
+    """Return what the blocks of *log* say last of each path, and how many bytes of it are whole blocks."""
+    whole = list(changes.blocks(log))
+    return merged([block for block, _ in whole]), whole[-1][1] if whole else 0
 
 
 @given(few, few)

@@ -12,7 +12,6 @@ import pytest
 
 from memfs.faces import render
 from memfs.faces import render_health
-from memfs.faces import render_near
 from memfs.faces.mcp import shapes
 from memfs.query import Filters
 from memfs.workspace import Workspace
@@ -247,13 +246,13 @@ READING: dict[str, Verb] = {
     ),
     "related": Verb(
         ("related", "abc"),
-        lambda here: render_near.related_json(here.related("abc")),
+        lambda here: render.related_json(here.related("abc")),
         ("get_related_memories", {"memory_id": "abc"}),
         ("id", "related"),
     ),
     "related by a link": Verb(
         ("related", "full", "-n", "1"),
-        lambda here: render_near.related_json(here.related("full", limit=1)),
+        lambda here: render.related_json(here.related("full", limit=1)),
         ("get_related_memories", {"memory_id": "full", "limit": 1}),
         ("id", "related"),
     ),
@@ -444,7 +443,7 @@ def test_copies_are_the_same_in_three_ways(machines: Machines) -> None:
         for merge in (False, True):
             flag = ["--merge"] if merge else []
             typed = memfs(machines.command, "duplicates", "--threshold", "0.5", "-n", "3", *flag, "--json").json
-            called = render_near.duplicates_json(machines.library.open().duplicates(0.5, limit=3, merge=merge))
+            called = render.duplicates_json(machines.library.open().duplicates(0.5, limit=3, merge=merge))
             said = agent.call("find_duplicates", similarity_threshold=0.5, limit=3, auto_merge=merge)
 
             assert same(machines.command, typed) == same(machines.library, called)

@@ -17,7 +17,6 @@ from memfs.errors import MemfsError
 from memfs.faces import render
 from memfs.faces import render_git
 from memfs.faces import render_health
-from memfs.faces import render_near
 from memfs.faces.cli import COMMANDS
 from memfs.history import History
 from memfs.query import Filters
@@ -140,15 +139,15 @@ VERBS: dict[str, tuple[tuple[tuple[str, ...], ...], Callable[[Workspace], Json]]
     ),
     "related": (
         (("related", "sub/b.md"),),
-        lambda here: render_near.related_json(here.related("sub/b.md")),
+        lambda here: render.related_json(here.related("sub/b.md")),
     ),
     "duplicates": (
         (("duplicates", "--threshold", "0.1", "-n", "1"),),
-        lambda here: render_near.duplicates_json(here.duplicates(0.1, limit=1)),
+        lambda here: render.duplicates_json(here.duplicates(0.1, limit=1)),
     ),
     "duplicates --merge": (
         (("save", "zebra, and more", "--title", "Use ULIDs"), ("duplicates", "--threshold", "0.5", "--merge")),
-        lambda here: render_near.duplicates_json(merged(here)),
+        lambda here: render.duplicates_json(merged(here)),
     ),
     "consolidate": (
         (("consolidate", "abc", "sub/b.md", "--keep", "abc"),),

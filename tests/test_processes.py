@@ -283,7 +283,7 @@ def test_a_process_that_only_has_a_workspace_open_is_in_nobodys_way(world: World
         workspace = world.open(folder)
         assert workspace.reindex() == 7
         assert workspace.search("lighthouse").notes == ()
-        Index(world.cache).reset(wait=0)
+        Index(world.cache)._folder.set_aside()
 
         idle.send_signal(signal.SIGCONT)
         told(idle, "search lighthouse")
@@ -395,7 +395,7 @@ def test_a_program_that_a_face_starts_while_memfs_writes_is_in_nobodys_way(world
     try:
         with workspace.view.stores[0].lock(seconds=0):
             pass
-        Index(world.cache).reset(wait=0)
+        Index(world.cache)._folder.set_aside()
         assert len(world.open(folder).search("lighthouse", limit=50).hits) == 20
     finally:
         for child in children:

@@ -14,13 +14,6 @@ from memfs.quality import by_kind
 from memfs.quality import parse
 from memfs.quality import percentile
 from memfs.quality import quality
-from memfs.quality import ranks
-
-
-def test_ranks_are_where_the_right_answers_stand() -> None:
-    """The first hit has place 1; what is not found has none, and counts as an answer."""
-    assert ranks(["x", "b", "y", "a"], {"a", "b", "c"}) == Ranks((2, 4), 3)
-    assert ranks([], {"a"}) == Ranks((), 1)
 
 
 def test_one_answer_at_place_two_counts_a_half() -> None:

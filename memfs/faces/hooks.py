@@ -56,13 +56,9 @@ LOG, LONGEST_LOG = "hooks.log", 100_000
 
 
 def run(event: str, client: str, stdin: BinaryIO | None, environ: Mapping[str, str] | None = None) -> str:
-    """Return what to print for *event*; empty when there is nothing to tell.
+    """Return what to print for *event*, one of `EVENTS`; empty when there is nothing to tell, or it is another one.
 
-    Args:
-        event: One of `EVENTS`; another one is answered with nothing.
-        client: One of `CLIENTS`; another one is taken for Claude Code.
-        stdin: The client's JSON.
-        environ: Default the process's.
+    *client* is one of `CLIENTS`; another one is taken for Claude Code. Its JSON comes from *stdin*.
     """
     env = dict(os.environ if environ is None else environ)
     began = time.monotonic()

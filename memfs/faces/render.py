@@ -17,11 +17,13 @@ from memfs.trust import inert_line
 
 if TYPE_CHECKING:
     from memfs.answers import Done
+    from memfs.answers import Duplicates
     from memfs.answers import Entry
     from memfs.answers import Hit
     from memfs.answers import Listing
     from memfs.answers import Moment
     from memfs.answers import Neighbour
+    from memfs.answers import Related
     from memfs.answers import Results
     from memfs.errors import MemfsError
     from memfs.feed import Happening
@@ -40,13 +42,8 @@ SHOWN_PATHS = 5
 DIM, BOLD, GOOD, BAD, WARN, MATCH = "dim", "bold", "green", "bold red", "yellow", "bold yellow"
 OTHERS = "an editor, git or another program"
 _UNITS = (
-    (31_557_600, "year"),
-    (2_629_800, "month"),
-    (604_800, "week"),
-    (86_400, "day"),
-    (3_600, "hour"),
-    (60, "minute"),
-)
+    (31_557_600, "year"), (2_629_800, "month"), (604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"),
+)  # fmt: skip
 
 
 def to_json(answer: Json) -> str:
@@ -146,6 +143,28 @@ def listing_json(listing: Listing) -> Json:
     } | ({"at": moment_json(listing.at)} if listing.at else {})
 
 
+def related_json(related: Related) -> Json:
+    """Return what is near a memory as an object."""
+    near = [near_json(each) for each in related.neighbours]
+    return {"id": related.entry.memory.id, "title": related.entry.memory.title, "related": near,
+            "notes": list(related.notes)}  # fmt: skip
+
+
+def duplicates_json(found: Duplicates) -> Json:
+    """Return groups of copies as an object; the first of a group is the one that is kept."""
+    from memfs.answers import Neighbour
+
+    groups = [
+        {
+            "keep": near_json(Neighbour(group.entry, 1.0)),
+            "others": [near_json(each) for each in group.others],
+            "merged": group.merged,
+        }
+        for group in found.groups
+    ]
+    return {"groups": groups, "total": found.total, "notes": list(found.notes)}
+
+
 def event_json(event: Happening) -> Json:
     """Return what happened to a memory as an object."""
     shown: Json = {
@@ -226,7 +245,6 @@ def _ages(entry: Entry, now: datetime) -> list[str]:
 
 
 def _place(moment: Moment) -> str:
-    """Return a commit in a few words."""
     return f"@ {moment.commit[:10]}, {moment.time:%Y-%m-%d}"
 
 
@@ -264,14 +282,9 @@ def listing_lines(listing: Listing, now: datetime, *, filtered: bool = False) ->
 def done_lines(done: Done) -> Iterator[Line]:
     """Yield what a writing verb came to."""
     said = {
-        "save": "Saved",
-        "update": "Updated",
-        "move": "Moved",
-        "forget": "Forgot",
-        "restore": "Restored",
-        "undo": "Undone",
-        "consolidate": "Kept",
-    }
+        "save": "Saved", "update": "Updated", "move": "Moved", "forget": "Forgot", "restore": "Restored",
+        "undo": "Undone", "consolidate": "Kept",
+    }  # fmt: skip
     entry = done.entry
     yield [(f"{said[done.verb]} ", GOOD), (inert_line(entry.memory.title), BOLD), (f"  {entry.memory.id}", DIM)]
     where = "It was" if done.verb == "forget" else inert_line(entry.store.scope)
@@ -293,6 +306,35 @@ def near_pieces(near: Neighbour) -> Line:
     entry = near.entry
     pieces: Line = [(inert_line(entry.memory.title), BOLD), (f"  {near.score:.2f}  {entry.memory.id}", DIM)]
     return pieces if entry.trusted else [*pieces, ("  untrusted", WARN)]
+
+
+def related_lines(related: Related) -> Iterator[Line]:
+    """Yield what is near a memory, each with the reason."""
+    for near in related.neighbours:
+        link = f"{inert_line(near.relation)} this" if near.incoming else f"this {inert_line(near.relation)}"
+        yield [(f"{link if near.relation else 'alike'}: ", GOOD if near.relation else DIM), *near_pieces(near)]
+    if not related.neighbours:
+        yield [("Nothing is linked to it or like it.", "")]
+    yield from note_lines(related.notes)
+
+
+def duplicates_lines(found: Duplicates) -> Iterator[Line]:
+    """Yield groups of copies, and what makes one memory of each."""
+    for group in found.groups:
+        entry = group.entry
+        yield [("made one: " if group.merged else "keep: ", GOOD), (inert_line(entry.memory.title), BOLD),
+               (f"  {inert_line(entry.store.scope)}  {entry.memory.id}", DIM)]  # fmt: skip
+        for near in group.others:
+            yield [("  like it: ", DIM), *near_pieces(near)]
+        if not group.merged:
+            ids = " ".join(each.entry.memory.id for each in group.others)
+            yield [(f"  memfs consolidate {ids} --keep {entry.memory.id}", DIM)]
+        yield []
+    if not found.groups:
+        yield [("No two memories are that alike.", GOOD), (" A lower --threshold finds more.", DIM)]
+    elif len(found.groups) < found.total:
+        yield [(f"{len(found.groups)} of {found.total:,} groups; --limit shows more.", DIM)]
+    yield from note_lines(found.notes)
 
 
 def get_lines(entry: Entry, now: datetime) -> Iterator[Line]:

@@ -224,7 +224,6 @@ def blame_lines(told: History, lines: Sequence[tuple[str, Version]]) -> Iterator
 
 
 def _origin(version: Version, *, in_git: bool) -> tuple[str, str, str]:
-    """Return what brought a version, who, and when."""
     made = version.made
     name = version.short if version.commit else "not committed" if in_git else made.verb if made else "edit"
     who = version.commit.author if version.commit else made.session or "memfs" if made else "-"
@@ -244,7 +243,6 @@ def deed(version: Version) -> str:
 
 
 def _act(entry: Kept | None) -> str:
-    """Return what memfs did, and in which session; empty when nothing."""
     by = f" by session {inert_line(entry.session)}" if entry and entry.session else ""
     return f"{entry.verb.replace('put_back', 'restore')}{by}" if entry else ""
 

@@ -154,12 +154,8 @@ def report_lines(report: Report) -> Iterator[Line]:
         yield [(f"  {inert_line(finding.sentence)}", "")]
         if finding.fixed:
             yield [(f"  mended: {inert_line(finding.fixed)}", GOOD)]
-    yield [("All is well.", GOOD)] if not report.findings else [(_counted(len(report.findings)), "")]
-
-
-def _counted(findings: int) -> str:
-    """Return how many findings there are, in words."""
-    return "1 finding." if findings == 1 else f"{findings} findings."
+    count = len(report.findings)
+    yield [(f"{count} finding{'s' if count > 1 else ''}.", "")] if count else [("All is well.", GOOD)]
 
 
 def _size(count: int) -> str:

@@ -118,7 +118,6 @@ class Index(Asking):
         own: bool = False,
         seconds: float | None = None,
         wait: float = 5.0,
-        progress: Callable[[int, int], None] | None = None,
     ) -> Refreshed:
         """Bring the index up to date with *store*, in one commit.
 
@@ -129,7 +128,6 @@ class Index(Asking):
             own: The caller wrote them itself just now, so that no other write hides behind their stamps.
             seconds: Stop reading files after this long and leave the rest pending.
             wait: How long to wait for another process that writes the index.
-            progress: Called with the number of files done and to do.
         """
         work = dict(now)
         reason = ""
@@ -138,9 +136,7 @@ class Index(Asking):
                 work = self._work(self.seen(store), now, partial=partial)
                 if not work:
                     return Refreshed()
-                return self._committed(
-                    store, now, partial=partial, own=own, seconds=seconds, wait=wait, progress=progress
-                )
+                return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait)
             except Busy:
                 return Refreshed(pending=len(work), note="another process is writing the index")
             except (OSError, IndexBroken) as error:
@@ -148,15 +144,10 @@ class Index(Asking):
                 reason = str(error)
         # broken again as soon as it was begun anew: somebody clears the folder while we work
         self._folder.abandon(reason)
-        return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait, progress=progress)
+        return self._committed(store, now, partial=partial, own=own, seconds=seconds, wait=wait)
 
     def rebuild(
-        self,
-        store: Store,
-        now: Snapshot,
-        *,
-        wait: float = 5.0,
-        progress: Callable[[int, int], None] | None = None,
+        self, store: Store, now: Snapshot, *, wait: float = 5.0, progress: Callable[[int, int], None] | None = None
     ) -> None:
         """Build what the index has of *store* anew, in one commit, until which everybody finds what was there before.
 
@@ -205,7 +196,7 @@ class Index(Asking):
         anew: bool = False,
         seconds: float | None = None,
         wait: float,
-        progress: Callable[[int, int], None] | None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Refreshed:
         with self._folder.locked(wait):
             seen = {} if anew else self.seen(store)
@@ -242,7 +233,8 @@ class Index(Asking):
         self._folder.reload()
         pending = len(work.keys() - done.keys())
         note = "there was no time for all; `memfs reindex` brings in the rest" if pending else ""
-        changes = diff({p: before[p] for p in news if p in before}, _without_gone(news))
+        there = {path: stamp for path, stamp in news.items() if stamp != GONE}
+        changes = diff({path: before[path] for path in news if path in before}, there)
         return Refreshed(changes, pending, note)
 
     def _described(self, store: Store, seen: Snapshot, work: Mapping[str, Stamp]) -> dict[str, Told]:
@@ -298,14 +290,7 @@ class Index(Asking):
             progress(len(work), len(work))
 
     def _add(
-        self,
-        writer: tantivy.IndexWriter,
-        store: Store,
-        path: str,
-        stamp: Stamp,
-        said: dict[str, Told],
-        *,
-        own: bool,
+        self, writer: tantivy.IndexWriter, store: Store, path: str, stamp: Stamp, said: dict[str, Told], *, own: bool
     ) -> Stamp:
         """Add the file *path* as it is now, and what it says to *said*; returns the stamp under which it was seen."""
         try:
@@ -405,11 +390,6 @@ class Index(Asking):
                 return self._document(store, memory, file)[0]
         return None
 
-    def reset(self, *, wait: float = 30.0) -> None:
-        """Throw the whole index away."""
-        with self._folder.locked(wait):
-            self._folder.set_aside()
-
     def stores(self) -> list[str]:
         """Return the keys of the stores that the index has seen."""
         return list(self._folder.unsaved) if self.note else self._folder.seen.keys()
@@ -431,7 +411,3 @@ def _news(
         gone = old is not None and stamp == GONE
         if gone or (new is not None and (old is None or old.digest != new.digest)):
             yield path, old, new
-
-
-def _without_gone(entries: Snapshot) -> Snapshot:
-    return {path: stamp for path, stamp in entries.items() if stamp != GONE}

@@ -76,40 +76,34 @@ class Asking:
             now: Memories that have expired by then are left out.
             among: Only memories whose files have these digests, and of those also such as no word matches.
         """
-        return self._folder.guarded(lambda: self._search(places, query, limit, now, among))
 
-    def _search(
-        self, places: Sequence[Within], query: Query, limit: int, now: datetime, among: Sequence[str]
-    ) -> list[rank.Found]:
-        searcher = self._folder.open().searcher()
-        asked, best = self._questions.ask(searcher, query)
-        if among:
-            # one by one: the set that `any_of` makes of several is built by a walk through all digests
-            these = [(Occur.Should, self._questions.any_of("digest", [digest])) for digest in among]
-            asked = [(Occur.Must, Clause.boolean_query(these)), *((Occur.Should, clause) for _, clause in asked)]
-        found: list[rank.Found] = []
-        for weight, alike in rank.weight_classes(places).items() if asked else ():
-            clauses = [*asked, *self._questions.filters(alike, query, now)]
-            hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
-            created = searcher.fast_field_values("created", [address for _, address in hits])
-            for (score, address), when in zip(hits, created, strict=True):
-                document = searcher.doc(address)
-                text = rank.bounded(float(score), best)
-                store, path, digest = (str(document[name][0]) for name in ("store", "path", "digest"))
-                found.append(rank.Found(store, path, text, weight, int(when or 0), digest))
-        return rank.order(found, limit)
+        def ask(searcher: tantivy.Searcher) -> list[rank.Found]:
+            asked, best = self._questions.ask(searcher, query)
+            if among:
+                # one by one: the set that `any_of` makes of several is built by a walk through all digests
+                these = [(Occur.Should, self._questions.any_of("digest", [digest])) for digest in among]
+                asked = [(Occur.Must, Clause.boolean_query(these)), *((Occur.Should, clause) for _, clause in asked)]
+            found: list[rank.Found] = []
+            for weight, alike in rank.weight_classes(places).items() if asked else ():
+                clauses = [*asked, *self._questions.filters(alike, query, now)]
+                hits = searcher.search(Clause.boolean_query(clauses), limit, count=False).hits
+                created = searcher.fast_field_values("created", [address for _, address in hits])
+                for (score, address), when in zip(hits, created, strict=True):
+                    document = searcher.doc(address)
+                    text = rank.bounded(float(score), best)
+                    store, path, digest = (str(document[name][0]) for name in ("store", "path", "digest"))
+                    found.append(rank.Found(store, path, text, weight, int(when or 0), digest))
+            return rank.order(found, limit)
+
+        return self._folder.guarded(ask)
 
     def rarity(self, query: Query, twice: frozenset[str], found: Sequence[rank.Found]) -> dict[tuple[str, str], float]:
         """Return, by store key and path, how many words of *query* each of *found* has, each counted by its rarity.
 
-        Args:
-            query: Its words count, nothing else of it.
-            twice: Words that count double.
-            found: What `search` found for it.
+        The words *twice* count double; of the query nothing but its words counts.
         """
 
-        def ask() -> dict[tuple[str, str], float]:
-            searcher = self._folder.open().searcher()
+        def ask(searcher: tantivy.Searcher) -> dict[tuple[str, str], float]:
             these = (Occur.Must, self._questions.any_of("key", [f"{hit.store}:{hit.path}" for hit in found]))
             counted = Clause.boolean_query([these, *self._questions.rarity(searcher, query, twice)])
             hits = searcher.search(counted, len(found), count=False).hits
@@ -143,8 +137,7 @@ class Asking:
         if sort not in _SORTS:
             raise ValueError(sort)
 
-        def ask() -> tuple[list[tuple[str, str]], int]:
-            searcher = self._folder.open().searcher()
+        def ask(searcher: tantivy.Searcher) -> tuple[list[tuple[str, str]], int]:
             clauses = self._questions.filters(places, query, now)
             if states:
                 clauses.append((Occur.Must, self._questions.any_of("state", states)))
@@ -166,8 +159,7 @@ class Asking:
             value: What to look for.
         """
 
-        def ask() -> list[tuple[str, str]]:
-            searcher = self._folder.open().searcher()
+        def ask(searcher: tantivy.Searcher) -> list[tuple[str, str]]:
             if field_name == "handle":
                 wanted = self._questions.pattern("handle", f"{literal(value.casefold())}.*")
             else:
@@ -193,8 +185,7 @@ class Asking:
     def holding(self, stems: Iterable[str]) -> tuple[dict[str, int], int]:
         """Return how many memories hold each of *stems*, one at least, and how many memories there are."""
 
-        def ask() -> tuple[dict[str, int], int]:
-            searcher = self._folder.open().searcher()
+        def ask(searcher: tantivy.Searcher) -> tuple[dict[str, int], int]:
             counts = {stem: max(searcher.doc_freq("all", stem), 1) for stem in set(stems)}
             return counts, searcher.num_docs
 
@@ -205,17 +196,13 @@ class Asking:
     ) -> list[tuple[str, str]]:
         """Return store key and path of the memories in *places* that share the most of the rarest of *stems*.
 
-        Args:
-            places: The stores to look in.
-            stems: Of a memory that the index has: what no other holds is not looked for.
-            limit: At most so many.
-            now: Memories that have expired by then are left out.
+        The stems are those of a memory that the index has: what no other holds is not looked for. Memories that have
+        expired by *now* are left out.
         """
         counts, documents = self.holding(stems)
         shared = sorted((count, stem) for stem, count in counts.items() if count > 1)[:SHARED_STEMS]
 
-        def ask() -> list[tuple[str, str]]:
-            searcher = self._folder.open().searcher()
+        def ask(searcher: tantivy.Searcher) -> list[tuple[str, str]]:
             rare = [
                 (
                     Occur.Should,
@@ -235,14 +222,12 @@ class Asking:
     def values(self, places: Sequence[Within], field_name: str) -> dict[str, int]:
         """Return each value of a field in *places*, with how many memories have it.
 
-        Args:
-            places: The stores to look in.
-            field_name: `tag`, `type`, `category`, `channel`, `about`, `id` or `digest`.
+        It is `tag`, `type`, `category`, `channel`, `about`, `glob`, `id` or `digest`.
         """
 
-        def ask() -> dict[str, int]:
+        def ask(searcher: tantivy.Searcher) -> dict[str, int]:
             within = self._questions.within(places)
-            found = self._folder.open().searcher().terms_with_prefix(field_name, "", filter_query=within)
+            found = searcher.terms_with_prefix(field_name, "", filter_query=within)
             return {value: count for value, count in found if value and count}
 
         return self._folder.guarded(ask) if places else {}
@@ -250,14 +235,10 @@ class Asking:
     def digests(self, places: Sequence[Within], query: Query, now: datetime) -> list[str]:
         """Return the digests of the files in *places* that pass the filters and hold the phrases of *query*, once each.
 
-        Args:
-            places: The stores to look in.
-            query: Its words do not count.
-            now: Memories that have expired by then are left out.
+        Its words do not count; memories that have expired by *now* are left out.
         """
 
-        def ask() -> list[str]:
-            searcher = self._folder.open().searcher()
+        def ask(searcher: tantivy.Searcher) -> list[str]:
             phrases, _ = self._questions.ask(searcher, query._replace(words=(), compounds=(), also=()))
             every = Clause.boolean_query([*phrases, *self._questions.filters(places, query, now)])
             return [digest for digest, count in searcher.terms_with_prefix("digest", "", filter_query=every) if count]
@@ -267,8 +248,7 @@ class Asking:
     def snippets(self, query: Query, bodies: Sequence[str]) -> list[Snippet]:
         """Return, for each of *bodies*, the piece that matches *query* best; its beginning when none does."""
 
-        def ask() -> list[Snippet]:
-            searcher = self._folder.open().searcher()
+        def ask(searcher: tantivy.Searcher) -> list[Snippet]:
             wanted = self._questions.terms(query)
             generator = tantivy.SnippetGenerator.create(searcher, wanted, self._schema, "all")
             generator.set_max_num_chars(SNIPPET_CHARACTERS)

@@ -24,7 +24,7 @@ from memfs.index.document import analyzers
 from memfs.index.document import schema
 from memfs.index.learned import Tables
 from memfs.index.record import FILE as RECORD
-from memfs.locks import flock
+from memfs.locks import locked
 from memfs.seen import CONTENTS
 from memfs.seen import Seen
 
@@ -177,16 +177,12 @@ class IndexFolder:
         if self.note or self._holds_lock:
             yield
             return
-        cache = self.path.parent
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fd = os.open(cache, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            flock(fd, wait, f"{cache} is being written by another process; try again in a moment.")
+        with locked(self.path.parent, wait):
             self._holds_lock = True
-            yield
-        finally:
-            self._holds_lock = False
-            os.close(fd)
+            try:
+                yield
+            finally:
+                self._holds_lock = False
 
     @contextmanager
     def writer(self, key: str, files: int) -> Iterator[tantivy.IndexWriter]:
@@ -212,15 +208,15 @@ class IndexFolder:
             if not self.note:
                 mark.unlink(missing_ok=True)
 
-    def guarded(self, ask: Callable[[], Answer]) -> Answer:
-        """Return what *ask* returns; where Tantivy fails the index is thrown away, and the caller fills a new one.
+    def guarded(self, ask: Callable[[tantivy.Searcher], Answer]) -> Answer:
+        """Return what *ask* asks the last commit; where Tantivy fails the index is thrown away.
 
         Raises:
-            IndexBroken: It was thrown away just now.
+            IndexBroken: It was thrown away just now, and the caller fills a new one.
         """
         try:
             with tantivy_calls():
-                return ask()
+                return ask(self.open().searcher())
         except IndexBroken as error:
             self.start_anew(str(error))
             raise

@@ -90,10 +90,7 @@ class Record:
     ) -> None:
         """Write down *changes* (path, before, after) of *store*; the index's lock is held. What fails is not told.
 
-        Args:
-            store: Its key.
-            changes: In their order.
-            in_memory: The cache folder cannot be written: keep them for this process.
+        They are kept for this process alone, *in_memory*, where the cache folder cannot be written.
         """
         now = int(time.time() * 1000)
         lines = "".join(json.dumps([now, store, *change]) + "\n" for change in changes).encode()

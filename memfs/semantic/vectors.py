@@ -127,9 +127,7 @@ class Vectors:
     def add(self, made: Mapping[str, Rows], label: bytes) -> None:
         """Keep the vectors *made*, by digest; in this process alone where the file cannot be written.
 
-        Args:
-            made: By `embedder`.
-            label: As it was then; if it is another one now, they go by something else, and are let go.
+        *label* is as it was then; if it is another one now, they go by something else, and are let go.
 
         Raises:
             Busy: Another process is writing them.

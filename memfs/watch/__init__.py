@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from memfs.scanning import Scan
+from memfs.scanning import is_utf8
 from memfs.store import Store
 from memfs.watch.eyes import Eyes
 from memfs.watch.eyes import Told
@@ -363,13 +364,7 @@ class Watcher:
 
 def _counts(name: str) -> bool:
     """Return whether `Store.scan` would take a file *name* for a memory."""
-    if name[:1] == "." or name[-3:].lower() != ".md":
-        return False
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return name[:1] != "." and name[-3:].lower() == ".md" and is_utf8(name)
 
 
 def _identity(store: Store) -> tuple[int, int] | None:

@@ -201,14 +201,10 @@ class InotifyTree:
 class _Nobody:
     """Takes the events of a watch that is there for its end alone."""
 
-    def on_event(self, event: InotifyEvent) -> None:
+    def on_event(self, *_: object, **__: object) -> None:
         """Do nothing."""
 
-    def on_watch_deleted(self, wd: WatchDescriptor) -> None:
-        """Do nothing."""
-
-    def on_queue_overflow(self) -> None:
-        """Do nothing."""
+    on_watch_deleted = on_queue_overflow = on_event
 
 
 def _id(callback: object) -> CallbackId:

@@ -28,17 +28,9 @@ if TYPE_CHECKING:
     from watchdog.observers.api import ObservedWatch
 
 CHANGES: list[type[FileSystemEvent]] = [
-    FileCreatedEvent,
-    FileModifiedEvent,
-    FileClosedEvent,
-    FileAttribEvent,
-    FileMovedEvent,
-    FileDeletedEvent,
-    DirCreatedEvent,
-    DirAttribEvent,
-    DirMovedEvent,
-    DirDeletedEvent,
-]
+    FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileAttribEvent, FileMovedEvent, FileDeletedEvent,
+    DirCreatedEvent, DirAttribEvent, DirMovedEvent, DirDeletedEvent,
+]  # fmt: skip
 """Everything but reading, which we do ourselves, and a folder's modification, which is said by what is in it."""
 
 

@@ -69,13 +69,13 @@ class Workspace(Reverting, Tidying):
         self._freshness = Freshness(view, index, config.search_refresh_seconds)
         self._names = Names(view, config, self._freshness)
         self._edits = Edits(self.journal, self._names)
-        self._saving = Saving(view, config, self._freshness, self._names, self._edits)
-        self._folding = Folding(view, config, self._freshness, self._edits)
-        self._neighbours = Neighbours(view, config, self._freshness, self._names)
-        self._moving = Moving(view, config, self._freshness, self._names, self._edits)
-        self._takeback = TakeBack(view, self.journal, self._freshness, self._names, self._edits)
-        self._finding = Finding(view, config, self._freshness, self._names, at)
-        self._health = Health(view, config, self._freshness, self._names)
+        self._saving = Saving(self._names, self._edits)
+        self._folding = Folding(self._names, self._edits)
+        self._neighbours = Neighbours(self._names)
+        self._moving = Moving(self._names, self._edits)
+        self._takeback = TakeBack(self._names, self._edits)
+        self._finding = Finding(self._names, at)
+        self._health = Health(self._names)
         self._lock = threading.RLock()
 
     @property
@@ -133,14 +133,6 @@ class Workspace(Reverting, Tidying):
         """
         index = Index(self.config.cache, self.config.languages)
         return Workspace(scopes.across(self.view.workspace, self.config, names), self.config, index)
-
-    def scopes_of(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Return the scopes that the projects *names*, by name or path, have in this view.
-
-        Raises:
-            Invalid: The view shows no such project.
-        """
-        return scopes.scopes_of(self.view, self.config, names)
 
     # ---- saving
 
@@ -211,9 +203,7 @@ class Workspace(Reverting, Tidying):
     def get(self, reference: str, *, scope: str = "") -> Entry:
         """Return the memory that *reference* names: its id, a beginning of it, its path, or its whole title.
 
-        Args:
-            reference: What the caller has.
-            scope: Look in this store of the view alone.
+        It is looked for in the store of *scope* alone, if that is given.
 
         Raises:
             NotFound: None does; `near` has what comes close.
@@ -277,12 +267,7 @@ class Workspace(Reverting, Tidying):
             return sum(self._health.untrusted(store) for store in self.view.own)
 
     def list(
-        self,
-        *,
-        filters: Filters = NO_FILTERS,
-        sort: str = "created",
-        limit: int = 20,
-        offset: int = 0,
+        self, *, filters: Filters = NO_FILTERS, sort: str = "created", limit: int = 20, offset: int = 0
     ) -> Listing:
         """Return a page of the memories that pass *filters*, highest *sort* first.
 
@@ -373,36 +358,23 @@ class Workspace(Reverting, Tidying):
 
     # ---- keeping up
 
-    def refresh(
-        self,
-        store: Store,
-        paths: Iterable[str] | None = None,
-        *,
-        seconds: float | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> str:
+    def refresh(self, store: Store, paths: Iterable[str] | None = None) -> str:
         """Bring index and listeners up to date with *store*; return why that is not quite so, empty when it is.
 
         The arguments are those of `Freshness.refresh`.
         """
         with self._lock:
-            return self._freshness.refresh(store, paths, seconds=seconds, progress=progress)
+            return self._freshness.refresh(store, paths)
 
     def catch_up(self) -> Sequence[str]:
         """Bring index and listeners up to date with every store of the view; return what the caller should know."""
         with self._lock:
             return self._freshness.all(self.view.stores, spare=True)
 
-    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Have *listener* called when a refresh finds files that differ from what was known; return how to stop."""
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have *listener* called whenever a refresh finds files that differ from what was known."""
         with self._lock:
-            stop = self._freshness.listen(listener)
-
-        def stopped() -> None:
-            with self._lock:
-                stop()
-
-        return stopped
+            self._freshness.listen(listener)
 
     def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Build the view's part of the index anew from the files; return how many memories it has.

@@ -89,10 +89,7 @@ class Edits:
     def announced(self, verb: Verb, entry: Entry, new: Entry | None) -> Iterator[None]:
         """Write down what is about to happen to *entry*, and take that back when the block fails.
 
-        Args:
-            verb: What is about to be done.
-            entry: The memory as it is.
-            new: How it will be, None when it will be gone.
+        *new* is how it will be, None when it will be gone.
 
         Raises:
             StorageFailed: It could not be written down, so nothing may be done.

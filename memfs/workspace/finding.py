@@ -19,7 +19,6 @@ from memfs.answers import Entry
 from memfs.answers import Hit
 from memfs.answers import Listing
 from memfs.answers import Results
-from memfs.config import Config
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
 from memfs.errors import Refused
@@ -29,9 +28,7 @@ from memfs.rank import Within
 from memfs.recalled import Sign
 from memfs.recalled import pieces
 from memfs.recalled import strongest
-from memfs.scope import View
 from memfs.store import Store
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -60,17 +57,10 @@ Candidate = tuple[tuple[str, str], float, float]
 class Finding:
     """Finds memories in the stores of a view, at the time *at*, by default the present."""
 
-    def __init__(
-        self, view: View, config: Config, freshness: Freshness, names: Names, at: datetime | None = None
-    ) -> None:
-        self.view = view
-        self.config = config
-        self.index = freshness.index
-        self._freshness = freshness
-        self._fresh = freshness.all
-        self._ask = freshness.ask
-        self._names = names
-        self._at = at
+    def __init__(self, names: Names, at: datetime | None = None) -> None:
+        self.view, self.config, self.index = names.view, names.config, names.index
+        self._freshness, self._names, self._at = names.freshness, names, at
+        self._fresh, self._ask = names.freshness.all, names.freshness.ask
         self._meaning: Meaning | None = None
 
     def search(self, query: Query, limit: int, regex: str, *, semantic: bool | None) -> Results:
@@ -147,11 +137,7 @@ class Finding:
         return [(place, 0.0, weights[place[0]]) for place in listed]
 
     def _meant(self, *, semantic: bool | None) -> Meaning | None:
-        """Return what finds by meaning, if it is wanted; an embedder is looked for, and loaded, only then.
-
-        Raises:
-            Refused: *semantic* is asked for, and there is no embedder.
-        """
+        """Return what finds by meaning, if it is wanted; an embedder is looked for, and loaded, only then."""
         by_itself = self.config.semantic and self._freshness.hints is not None
         if not (by_itself if semantic is None else semantic):
             return None
@@ -162,7 +148,7 @@ class Finding:
             if embedder is not None:
                 from memfs.workspace.meaning import Meaning
 
-                self._meaning = Meaning(embedder, self._freshness, self._names)
+                self._meaning = Meaning(embedder, self._names)
             elif semantic:
                 raise Refused(f"Searching by meaning is not to be had here: {reason}.")
         return self._meaning
@@ -170,8 +156,7 @@ class Finding:
     def understand(self, lock: AbstractContextManager[object]) -> bool:
         """Make some vectors, if memories are found by meaning; return whether some are left.
 
-        Args:
-            lock: Held while anything is looked at, but not while the vectors are made.
+        *lock* is held while anything is looked at, but not while the vectors are made.
         """
         with lock:
             meaning = self._meant(semantic=None)
@@ -198,8 +183,7 @@ class Finding:
     def about(self, file: str) -> Sequence[Entry]:
         """Return the memories that say they are about *file*, and that somebody vouches for.
 
-        Args:
-            file: A path below the workspace; it is meant by itself, by a folder that it lies in, and by a glob.
+        It is a path below the workspace, meant by itself, by a folder that it lies in, and by a glob.
         """
         places = self._places(self.view.own, VOUCHED)
         folders = [file, *(str(folder) for folder in PurePosixPath(file).parents if folder.name)]

@@ -12,17 +12,15 @@ from memfs import memory as memories
 from memfs import scope as scopes
 from memfs.answers import Done
 from memfs.answers import Entry
-from memfs.config import Config
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import Refused
 from memfs.memory import Link
 from memfs.memory import Memory
-from memfs.scope import View
 from memfs.values import Value
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable
-from memfs.workspace.freshness import Freshness
+from memfs.workspace.names import Names
 from memfs.workspace.saving import Draft
 
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
@@ -35,10 +33,8 @@ _NAMES = re.compile(r"[`$=/\\_]|(?<!\w)-\w")
 class Folding:
     """Folds texts and memories into others of a view."""
 
-    def __init__(self, view: View, config: Config, freshness: Freshness, edits: Edits) -> None:
-        self.view = view
-        self.config = config
-        self._freshness = freshness
+    def __init__(self, names: Names, edits: Edits) -> None:
+        self.view, self.config, self._freshness = names.view, names.config, names.freshness
         self._edits = edits
 
     def into(self, entry: Entry, draft: Draft, *, allow_secret: bool) -> Done:
@@ -111,12 +107,7 @@ class Folding:
         return Done("consolidate", new, tuple(dict.fromkeys((*lost, *dropped, said, *notes))), removed=tuple(removed))
 
     def _refuse(self, kept: Entry, other: Entry) -> None:
-        """Refuse to fold *other* into *kept* where that cannot be done, or would say more than the user said.
-
-        Raises:
-            Unwritable: One of them cannot be read as it stands.
-            Refused: One is another project's, nobody vouches for just one of them, or more would see the text.
-        """
+        """Refuse to fold *other* into *kept* where that cannot be done, or would say more than the user said."""
         for each in (kept, other):
             refuse_unwritable(each)
             self._edits.refuse_guest(each.store)

@@ -69,39 +69,21 @@ class Freshness:
         self._unsettled: dict[str, frozenset[str]] = {}
         self._asked: float | None = None  # when the question of many stores began that is at work, for its hints
 
-    def refresh(
-        self,
-        store: Store,
-        paths: Iterable[str] | None = None,
-        *,
-        own: bool = False,
-        seconds: float | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> str:
+    def refresh(self, store: Store, paths: Iterable[str] | None = None, *, own: bool = False) -> str:
         """Bring index and listeners up to date with *store*; return why that is not quite so, empty when it is.
 
         Args:
             store: One of the view, or a move's target.
             paths: Only these may have changed; None to look at all.
             own: This process wrote them just now.
-            seconds: Stop reading changed files after this long; default `limits.search_refresh_seconds`.
-            progress: Called with the number of changed files done and to do.
         """
         if not self.once or paths is not None:
-            return self._refreshed(store, paths, own=own, seconds=seconds, progress=progress)
+            return self._refreshed(store, paths, own=own)
         if store.key not in self._looked:
-            self._looked[store.key] = self._refreshed(store, None, own=own, seconds=seconds, progress=progress)
+            self._looked[store.key] = self._refreshed(store, None, own=own)
         return self._looked[store.key]
 
-    def _refreshed(
-        self,
-        store: Store,
-        paths: Iterable[str] | None,
-        *,
-        own: bool,
-        seconds: float | None,
-        progress: Callable[[int, int], None] | None,
-    ) -> str:
+    def _refreshed(self, store: Store, paths: Iterable[str] | None, *, own: bool) -> str:
         hinted = paths is None and self.hints is not None
         complete = self._complete.get(store.key)
         if hinted:
@@ -116,10 +98,8 @@ class Freshness:
         now = self._scan(store) if now is None else now
         spent = 0.0 if self._asked is None else time.monotonic() - self._asked
         left = max(self._refresh_seconds - spent, 0.0)
-        limit, wait = left, min(left, INDEX_WAIT_SECONDS)
-        if seconds is not None:
-            limit, wait = seconds, min(max(seconds, INDEX_WAIT_SECONDS), REINDEX_WAIT_SECONDS)
-        done = self.index.refresh(store, now, partial=partial, own=own, seconds=limit, wait=wait, progress=progress)
+        wait = min(left, INDEX_WAIT_SECONDS)
+        done = self.index.refresh(store, now, partial=partial, own=own, seconds=left, wait=wait)
         if done.pending:
             self._complete.pop(store.key, None)
         elif hinted:
@@ -175,23 +155,17 @@ class Freshness:
             changes = diff(known, now) if known is not None else NOTHING
             self._known[store.key] = dict(present)
         if changes:
-            for listener in tuple(self._listeners):
+            for listener in self._listeners:
                 listener(Event(store, changes))
 
-    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Have *listener* called when a refresh finds files that differ from what was known; return how to stop."""
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Have *listener* called whenever a refresh finds files that differ from what was known."""
         if not self._listeners:
             self._known = {}
             for store in self.view.stores:
                 with suppress(OutsideStore, StorageFailed):  # which harms no other; what it holds later is no news
                     self._known[store.key] = store.scan().files
         self._listeners.append(listener)
-
-        def stop() -> None:
-            with suppress(ValueError):
-                self._listeners.remove(listener)
-
-        return stop
 
     def all(self, stores: Sequence[Store], *, spare: bool = False) -> Sequence[str]:
         """Refresh *stores*, within the time that one search may take for it; return what the caller should know.

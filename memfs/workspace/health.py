@@ -20,7 +20,6 @@ from memfs.answers import GuestStatus
 from memfs.answers import Link
 from memfs.answers import Status
 from memfs.answers import StoreStatus
-from memfs.config import Config
 from memfs.errors import MemfsError
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
@@ -28,10 +27,8 @@ from memfs.query import Filters
 from memfs.rank import Within
 from memfs.scanning import Scan
 from memfs.scope import Part
-from memfs.scope import View
 from memfs.scope import audience
 from memfs.store import Store
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -41,16 +38,14 @@ if TYPE_CHECKING:
 class Health:
     """Looks at the stores of a view; changes nothing."""
 
-    def __init__(self, view: View, config: Config, freshness: Freshness, names: Names) -> None:
-        self.view = view
-        self.config = config
-        self.index = freshness.index
-        self._ask = freshness.ask
-        self._fresh = freshness.all
-        self._entries = names.entries
+    def __init__(self, names: Names) -> None:
+        self.view, self.config, self.index = names.view, names.config, names.index
+        self._ask, self._fresh, self._entries = names.freshness.ask, names.freshness.all, names.entries
 
     def status(self) -> Status:
         """Return where this is, what is visible from here and what is wrong with it; changes no memory."""
+        from memfs.semantic import found
+
         view = self.view
         notes = [*self.config.problems, *self._fresh(view.stores, spare=True)]
         stores = tuple(self._store_status(part, notes) for part in view.parts if not part.is_guest)
@@ -65,16 +60,12 @@ class Health:
         ]
         notes += [f"{place} is a member of a group of this workspace, and is not there." for place in view.absent]
         channels = self.config.subscriptions(view.workspace)
+        # the embedder is loaded, to see that it is whole
+        semantic = str(found()) if self.config.semantic else "off, by search.semantic or MEMFS_SEMANTIC"
         return Status(
-            view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, self._semantic(),
+            view.workspace, view.mode, view.mode_source, stores, guests, channels, folder, size, semantic,
             tuple(notes),
         )  # fmt: skip
-
-    def _semantic(self) -> str:
-        """Return whether memories are found by meaning; the embedder is loaded, to see that it is whole."""
-        from memfs.semantic import found
-
-        return str(found()) if self.config.semantic else "off, by search.semantic or MEMFS_SEMANTIC"
 
     def _guest_status(self, part: Part) -> GuestStatus:
         within = [part.within]

@@ -26,7 +26,6 @@ from memfs.rank import Within
 from memfs.semantic import Embedder
 from memfs.semantic import passages
 from memfs.semantic import vectors_below
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -55,11 +54,10 @@ Work = Callable[[], Keep]
 class Meaning:
     """What the memories of a view mean to an embedder."""
 
-    def __init__(self, embedder: Embedder, freshness: Freshness, names: Names) -> None:
+    def __init__(self, embedder: Embedder, names: Names) -> None:
         self.view = names.view
-        self.index = freshness.index
-        self._ask = freshness.ask
-        self._entries = names.entries
+        self.index = names.index
+        self._ask, self._entries = names.freshness.ask, names.entries
         self._vectors = vectors_below(names.config.cache, embedder)
         self._shown: tuple[object, Passages] = None, self._vectors.of(())
         self._listed: tuple[object, Sequence[str]] = None, []

@@ -9,16 +9,13 @@ from pathlib import Path
 from memfs import scope as scopes
 from memfs.answers import Done
 from memfs.answers import Entry
-from memfs.config import Config
 from memfs.errors import Conflict
 from memfs.errors import Invalid
 from memfs.errors import OutOfScope
 from memfs.rank import Within
-from memfs.scope import View
 from memfs.store import Store
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 from memfs.workspace.saving import begun
 
@@ -26,12 +23,9 @@ from memfs.workspace.saving import begun
 class Moving:
     """Moves memories between the stores of a view, and into other workspaces."""
 
-    def __init__(self, view: View, config: Config, freshness: Freshness, names: Names, edits: Edits) -> None:
-        self.view = view
-        self.config = config
-        self._freshness = freshness
-        self._names = names
-        self._edits = edits
+    def __init__(self, names: Names, edits: Edits) -> None:
+        self.view, self.config, self._freshness = names.view, names.config, names.freshness
+        self._names, self._edits = names, edits
 
     def move(self, reference: str, to: str, workspace: str | Path | None, with_id: Callable[[Entry], Entry]) -> Done:
         """Move a memory; see `Workspace.move`. *with_id* returns a memory with an id written into its file."""

@@ -39,6 +39,7 @@ class Names:
     def __init__(self, view: View, config: Config, freshness: Freshness) -> None:
         self.view = view
         self.config = config
+        self.freshness = freshness
         self.index = freshness.index
         self._fresh = freshness.all
         self._ask = freshness.ask
@@ -156,7 +157,6 @@ class Names:
         return None
 
     def _near(self, reference: str, stores: Sequence[Store]) -> Sequence[str]:
-        """Return the memories of *stores* whose titles are like *reference*."""
         from difflib import get_close_matches
 
         wanted = reference.strip().encode("utf-8", "replace").decode()

@@ -14,7 +14,6 @@ from memfs import alike
 from memfs.answers import Copies
 from memfs.answers import Entry
 from memfs.answers import Neighbour
-from memfs.config import Config
 from memfs.errors import Ambiguous
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
@@ -22,8 +21,6 @@ from memfs.errors import Twins
 from memfs.memory import Memory
 from memfs.memory import derived_id
 from memfs.rank import Within
-from memfs.scope import View
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 CANDIDATES = 4
@@ -39,12 +36,9 @@ RELATED = 0.1
 class Neighbours:
     """Looks around the memories of a view; changes nothing."""
 
-    def __init__(self, view: View, config: Config, freshness: Freshness, names: Names) -> None:
-        self.view = view
-        self.config = config
-        self.index = freshness.index
-        self._ask = freshness.ask
-        self._names = names
+    def __init__(self, names: Names) -> None:
+        self.view, self.config, self.index = names.view, names.config, names.index
+        self._ask, self._names = names.freshness.ask, names
 
     def similar(self, entry: Entry) -> tuple[Neighbour, ...]:
         """Return what says nearly the same as *entry*, which was saved just now, as the index has it.
@@ -124,9 +118,7 @@ class Neighbours:
     def copies(self, least: float, *, newest: bool) -> list[Copies]:
         """Return the groups of one's own memories that are alike, *least* (0–1) or more, the most alike first.
 
-        Args:
-            least: What the others of a group are like its first, at least.
-            newest: The first of a group is its newest memory, not its most important one.
+        The first of a group is its most important memory, or its *newest*.
         """
         found, texts = self._read()
         order = sorted(range(len(found)), key=lambda number: _rank(found[number], newest=newest))

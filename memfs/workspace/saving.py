@@ -28,14 +28,12 @@ from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import OutOfScope
 from memfs.errors import StorageFailed
-from memfs.scope import View
 from memfs.store import ABSENT
 from memfs.store import Store
 from memfs.values import Value
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_bad_channels
 from memfs.workspace.edits import with_free_name
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 
@@ -65,12 +63,9 @@ class _Ready(NamedTuple):
 class Saving:
     """Puts new memories into the stores of a view."""
 
-    def __init__(self, view: View, config: Config, freshness: Freshness, names: Names, edits: Edits) -> None:
-        self.view = view
-        self.config = config
-        self._freshness = freshness
-        self._names = names
-        self._edits = edits
+    def __init__(self, names: Names, edits: Edits) -> None:
+        self.view, self.config, self._freshness = names.view, names.config, names.freshness
+        self._names, self._edits = names, edits
 
     def begin(self, project: Path | None) -> tuple[Store, bool]:
         """Make the store of *project* if there is none; see `Workspace.begin`."""
@@ -92,7 +87,8 @@ class Saving:
 
             for number, draft in enumerate(drafts, 1):
                 credentials.refuse(draft.body, draft.values, whose=f" of memory {number}" if len(drafts) > 1 else "")
-        self._refuse_guess()
+        if self.config.broken and not self.config.mode_is_named:  # it may say where a save goes
+            raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
         self._refuse_known([draft.values["id"] for draft in drafts if "id" in draft.values])
         saved: list[tuple[Entry, str]] = []
         try:
@@ -134,21 +130,8 @@ class Saving:
         notes = [self._freshness.refresh(store, paths[key], own=True) for key, store in stores.items()]
         return [note for note in notes if note]
 
-    def _refuse_guess(self) -> None:
-        """Refuse to guess where a save goes while config.toml, which may say it, cannot be read.
-
-        Raises:
-            BadConfig: It cannot, and neither the command line nor the environment says.
-        """
-        if self.config.broken and not self.config.mode_is_named:
-            raise BadConfig(f"{self.config.broken} Nothing was saved; or name the mode with --mode.")
-
     def _refuse_known(self, ids: Sequence[Value]) -> None:
-        """Refuse to save under an id that another memory of the view has.
-
-        Raises:
-            Exists: There is one.
-        """
+        """Refuse to save under an id that another memory of the view has."""
         for memory_id in ids:
             with suppress(NotFound):
                 self._freshness.all(self.view.stores)
@@ -157,12 +140,7 @@ class Saving:
 
 @contextmanager
 def begun(store: Store, config: Config) -> Iterator[None]:
-    """Have *store* known and trusted if it is a workspace's that is empty yet: what the block puts there is the user's.
-
-    Args:
-        store: Where something is about to be put.
-        config: Says where that is remembered.
-    """
+    """Have an empty workspace's *store* known and trusted: what the block puts there is the user's."""
     new = store.scope == "workspace" and _is_empty(store.root)
     yield
     if new:

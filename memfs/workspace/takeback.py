@@ -22,14 +22,11 @@ from memfs.errors import OutOfScope
 from memfs.errors import Refused
 from memfs.errors import StorageFailed
 from memfs.memory import Memory
-from memfs.scope import View
 from memfs.store import Store
 from memfs.undo import MADE
 from memfs.undo import Entry as Version
-from memfs.undo import Journal
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable
-from memfs.workspace.freshness import Freshness
 from memfs.workspace.names import Names
 
 if TYPE_CHECKING:
@@ -40,12 +37,9 @@ if TYPE_CHECKING:
 class TakeBack:
     """Undoes what the journal of a view's stores holds."""
 
-    def __init__(self, view: View, journal: Journal, freshness: Freshness, names: Names, edits: Edits) -> None:
-        self.view = view
-        self.journal = journal
-        self._freshness = freshness
-        self._names = names
-        self._edits = edits
+    def __init__(self, names: Names, edits: Edits) -> None:
+        self.view, self.journal, self._freshness = names.view, edits.journal, names.freshness
+        self._names, self._edits = names, edits
 
     def known(self, reference: str) -> Known:
         """Return what is known of the memory that *reference* names, present, forgotten, or only in git.
@@ -74,7 +68,6 @@ class TakeBack:
         return Known(memory_id, present, kept, list(dict.fromkeys(places)), self._vouches)
 
     def _vouches(self, store: Store, raw: bytes) -> bool:
-        """Return whether somebody vouches for the text *raw* in *store*."""
         place = trust.place_of(store.root.parent)
         return not store.is_project or trust.vouches(self._names.config.state, place, memories.digest(raw))
 
@@ -209,9 +202,8 @@ class TakeBack:
                 raise Conflict(f"{what} The next undo takes back the one before{end}.") from error
             self.journal.drop(store, last)
             return entry, last
-        nothing = NotFound("the last change")
-        nothing.args = ("There is nothing to take back here: the undo journal is empty for the stores of this view.",)
-        raise nothing
+        sentence = "There is nothing to take back here: the undo journal is empty for the stores of this view."
+        raise NotFound("the last change", sentence=sentence)
 
     def _taken_back(self, store: Store, last: Version) -> Entry:
         before = b"" if last.verb in MADE else self.journal.content(store, last)
@@ -257,11 +249,7 @@ class TakeBack:
 
 
 def _meant(reference: str, known: Sequence[tuple[str, str, str]]) -> str:
-    """Return which memory of *known* (id, title and path, newest first) *reference* names; empty when none.
-
-    Raises:
-        Ambiguous: It names several.
-    """
+    """Return which memory of *known* (id, title and path, newest first) *reference* names; empty when none."""
     wanted = reference.strip().casefold()
     titles = {memory_id: title for memory_id, title, _ in reversed(known)}
     found = {names[0] for names in known if wanted in map(str.casefold, names)}

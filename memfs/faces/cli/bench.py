@@ -12,10 +12,12 @@ from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
+from memfs.faces.render import Json
+from memfs.faces.render import Line
+from memfs.faces.render import note_lines
+from memfs.trust import inert_line
 
 if TYPE_CHECKING:
-    from memfs.faces.render import Json
-    from memfs.faces.render import Line
     from memfs.trial import Trial
 
 
@@ -43,10 +45,7 @@ def retrieval_command(queries: Path, *, semantic: bool, as_json: bool) -> None:
     from memfs import trial
 
     tried = trial.ask(workspace(), trial.read(queries), semantic=semantic)
-    if as_json:
-        tell(_trial_json(tried))
-    else:
-        say(_trial_lines(tried))
+    tell(_trial_json(tried)) if as_json else say(_trial_lines(tried))
 
 
 def _milliseconds(tried: Trial) -> tuple[float, float]:
@@ -79,9 +78,7 @@ def _trial_json(tried: Trial) -> Json:
 
 
 def _trial_lines(tried: Trial) -> Iterator[Line]:
-    from memfs.faces.render import note_lines
     from memfs.trial import FIRST
-    from memfs.trust import inert_line
 
     names = [inert_line(kind) for kind in tried.kinds]
     width = max(map(len, names))

@@ -15,6 +15,10 @@ from typing import TypeVar
 
 import click
 
+from memfs.errors import Invalid
+from memfs.errors import MemfsError
+from memfs.errors import StorageFailed
+
 if TYPE_CHECKING:
     from memfs.faces.render import Json
     from memfs.faces.render import Line
@@ -109,7 +113,6 @@ def filters_of(options: dict[str, Any], here: Workspace) -> Filters:
     from datetime import datetime
 
     from memfs import query
-    from memfs.errors import Invalid
     from memfs.memory import TYPES
 
     for kind in options["types"]:
@@ -158,8 +161,6 @@ def check_word(what: str, word: str, known: Iterable[str]) -> None:
     """Refuse *word* if it is not *known*, naming the near ones."""
     from difflib import get_close_matches
 
-    from memfs.errors import Invalid
-
     words = list(dict.fromkeys(known))
     if word not in words:
         near = get_close_matches(word, words, 2, 0.5)
@@ -191,8 +192,6 @@ def own_store() -> Store:
 
 
 def _here() -> Path:
-    from memfs.errors import Invalid
-
     try:
         return Path.cwd()
     except FileNotFoundError as error:
@@ -213,8 +212,6 @@ def stand_in(directory: str) -> None:
     Raises:
         Invalid: It is none, or not to be entered.
     """
-    from memfs.errors import Invalid
-
     try:
         os.chdir(directory)
     except OSError as error:
@@ -255,38 +252,27 @@ def counted(count: int | None) -> str:
 
 def report_error(error: Exception) -> int:
     """Print *error* on standard error, as a sentence or as JSON where that was asked for; return the exit code."""
-    from memfs.errors import MemfsError
-    from memfs.errors import StorageFailed
-
-    as_json = "--json" in sys.argv
-    if isinstance(error, click.ClickException):
-        _print_error("usage", error.format_message(), error, as_json=as_json)
-        return 2
-    if isinstance(error, MemfsError):
-        _print_error(error.code, str(error), error, as_json=as_json)
-        return error.exit_code
-    if os.environ.get("MEMFS_DEBUG"):
-        raise error
-    if isinstance(error, OSError):  # mostly of standard output: whatever else can fail has a sentence of its own
-        where = f" ({error.filename})" if error.filename else ""
-        return report_error(StorageFailed(f"The operating system refused: {os.strerror(error.errno or 0)}{where}."))
-    sentence = (
-        f"memfs failed: {type(error).__name__}. Your files are as they were; MEMFS_DEBUG=1 shows where it happened."
-    )
-    _print_error("internal", sentence, error, as_json=as_json)
-    return 1
-
-
-def _print_error(code: str, sentence: str, error: Exception, *, as_json: bool) -> None:
-    from memfs.errors import MemfsError
     from memfs.faces.render import error_json
     from memfs.faces.render import to_json
     from memfs.trust import inert
 
-    if as_json:
-        known = error_json(error) if isinstance(error, MemfsError) else {"error": {"code": code, "message": sentence}}
+    if os.environ.get("MEMFS_DEBUG") and not isinstance(error, click.ClickException | MemfsError):
+        raise error
+    if isinstance(error, OSError):  # mostly of standard output: whatever else can fail has a sentence of its own
+        where = f" ({error.filename})" if error.filename else ""
+        error = StorageFailed(f"The operating system refused: {os.strerror(error.errno or 0)}{where}.")
+    if isinstance(error, MemfsError):
+        known, exit_code = error_json(error), error.exit_code
+    elif isinstance(error, click.ClickException):
+        known, exit_code = {"error": {"code": "usage", "message": error.format_message()}}, 2
+    else:
+        rest = "Your files are as they were; MEMFS_DEBUG=1 shows where it happened."
+        sentence = f"memfs failed: {type(error).__name__}. {rest}"
+        known, exit_code = {"error": {"code": "internal", "message": sentence}}, 1
+    if "--json" in sys.argv:
         click.echo(to_json(known), err=True)
-        return
-    say([[("error: ", "bold red"), (inert(sentence), "")]], err=True)
+        return exit_code
+    say([[("error: ", "bold red"), (inert(known["error"]["message"]), "")]], err=True)
     if isinstance(error, click.UsageError) and error.ctx is not None:
         say([[(f"Try: {error.ctx.command_path} --help", "dim")]], err=True)
+    return exit_code

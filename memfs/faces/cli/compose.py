@@ -12,15 +12,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import memfs
 from memfs import memory
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
-
-if TYPE_CHECKING:
-    from memfs.values import Value
+from memfs.values import Value
 
 _COMMENT = re.compile(r"[ \t]*<!--.*?-->", re.DOTALL)
 
@@ -86,13 +82,10 @@ def _taken(raw: bytes, where: str) -> tuple[str, dict[str, Value]]:
 
 
 def template(kind: str) -> str:
-    """Return the starting text for a memory of the type *kind*: from the wheel, or from the checkout beside it."""
-    package = Path(memfs.__file__).parent
-    for folder in (package / "templates", package.parent / "templates"):
-        path = folder / "memory" / f"{kind}.md"
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
-    return f"---\ntitle:\ntype: {kind}\ntags: []\n---\n\n"
+    """Return the starting text for a memory of the type *kind*."""
+    from memfs.extras import templates
+
+    return (templates() / "memory" / f"{kind}.md").read_text(encoding="utf-8")
 
 
 def _written(path: Path, start: str) -> tuple[str, dict[str, Value]]:

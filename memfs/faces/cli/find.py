@@ -12,14 +12,17 @@ from typing import Any
 
 import click
 
+from memfs.faces import render
 from memfs.faces.cli.common import MARK
 from memfs.faces.cli.common import Words
+from memfs.faces.cli.common import check_word
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import filtering
 from memfs.faces.cli.common import filters_of
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
+from memfs.trust import inert
 
 if TYPE_CHECKING:
     from memfs.past import Past
@@ -85,8 +88,6 @@ def search_command(
 
     --also adds what a note might say instead; one ranking answers all, and the filters hold for all.
     """
-    from memfs.faces import render
-
     words = " ".join(word.removeprefix(MARK) for word in query)
     here = workspace().across(projects) if everywhere or projects else workspace()
     with _asked(here, when, options) as (asked, now):
@@ -117,9 +118,6 @@ def get_command(memory: str, scope: str, project: str | None, when: str | None, 
 
     MEMORY is an id or the beginning of one, a path, or a whole title.
     """
-    from memfs.faces import render
-    from memfs.trust import inert
-
     here = workspace() if project is None else workspace().across([project])
     with _asked(here, when, {}) as (asked, now):
         entry = asked.get(memory, scope=scope)
@@ -155,7 +153,6 @@ def list_command(
     memfs list --type decision --since 4w
     memfs list --min-importance 8 --sort importance
     """
-    from memfs.faces import render
     from memfs.query import NO_FILTERS
 
     here = workspace()
@@ -178,10 +175,7 @@ def status_command(*, as_json: bool) -> None:
     here = workspace()
     learned.learn(here)
     status = here.status()
-    if as_json:
-        tell(render_health.status_json(status))
-    else:
-        say(render_health.status_lines(status))
+    tell(render_health.status_json(status)) if as_json else say(render_health.status_lines(status))
 
 
 @click.command()
@@ -194,8 +188,6 @@ def path_command(place: str, *, as_json: bool) -> None:
     """
     from memfs import extras
     from memfs import scope
-    from memfs.faces.cli.common import check_word
-    from memfs.trust import inert
 
     here = workspace()
     config = here.config

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from memfs.errors import MemfsError
+from memfs.faces import render_git
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import own_store
 from memfs.faces.cli.common import progress
+from memfs.faces.cli.common import report_error
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
 from memfs.trust import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence
-
     from memfs.resolving import Clash
     from memfs.shelves import Shelf
     from memfs.syncing import Synced
@@ -48,13 +50,9 @@ def commit_command(message: str, *, allow_secret: bool, as_json: bool) -> None:
     middle of a merge or a rebase nothing is committed. `memfs status` shows what would be.
     """
     from memfs import committing
-    from memfs.faces import render_git
 
     done = committing.commit(own_store(), message, allow_secret=allow_secret)
-    if as_json:
-        tell(render_git.committed_json(done))
-    else:
-        say(render_git.committed_lines(done))
+    tell(render_git.committed_json(done)) if as_json else say(render_git.committed_lines(done))
     if done.before.held or done.before.conflicts:
         click.get_current_context().exit(HELD_BACK)
 
@@ -131,9 +129,6 @@ def _sync_all(
     """
     from memfs import learned
     from memfs import syncing
-    from memfs.errors import MemfsError
-    from memfs.faces import render_git
-    from memfs.faces.cli.common import report_error
 
     done: list[Synced] = []
     code = 0
@@ -213,7 +208,6 @@ def resolve_command(memory: str | None, *, listed: bool, as_json: bool, **ways: 
 def _settled(here: Workspace, clash: Clash, way: str | None) -> bool:
     """Settle *clash* in the way that was named, or that is asked for; return whether that was done."""
     from memfs import resolving
-    from memfs.faces import render_git
     from memfs.faces.cli import compose
 
     if way is None:
@@ -234,8 +228,6 @@ def _settled(here: Workspace, clash: Clash, way: str | None) -> bool:
 
 
 def _show_clashes(found: Sequence[Clash], settled: Sequence[Clash], *, as_json: bool) -> None:
-    from memfs.faces import render_git
-
     if as_json:
         tell({"conflicts": [render_git.clash_json(clash, settled=clash in settled) for clash in found]})
         return

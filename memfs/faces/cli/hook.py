@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from memfs.errors import MemfsError
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
@@ -20,8 +21,6 @@ class Patient(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse *args*; where they cannot be parsed it is as if there were none."""
-        from memfs.errors import MemfsError
-
         try:
             return super().parse_args(ctx, args)
         except (click.UsageError, MemfsError):

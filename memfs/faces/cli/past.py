@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from memfs.faces import render_git
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
@@ -28,13 +29,8 @@ def history_command(memory: str, limit: int, *, as_json: bool) -> None:
     The name of a version stands in front: `diff` and `restore` take it, or a beginning of it, or what
     else git calls a commit.
     """
-    from memfs.faces import render_git
-
     told = workspace().history(memory, limit)
-    if as_json:
-        tell(render_git.history_json(told))
-    else:
-        say(render_git.history_lines(told))
+    tell(render_git.history_json(told)) if as_json else say(render_git.history_lines(told))
 
 
 @click.command()
@@ -54,7 +50,6 @@ def diff_command(memory: str, first: str, second: str, *, as_json: bool) -> None
     as HEAD~1 or a branch; `now` is what is there.
     """
     from memfs.comparing import difference
-    from memfs.faces import render_git
     from memfs.history import MOST
 
     told = workspace().history(memory, MOST)
@@ -77,12 +72,8 @@ def blame_command(memory: str, *, as_json: bool) -> None:
     That is a commit, or, where git does not have it, what memfs did.
     """
     from memfs.comparing import blame
-    from memfs.faces import render_git
     from memfs.history import MOST
 
     told = workspace().history(memory, MOST)
     lines = blame(told)
-    if as_json:
-        tell(render_git.blame_json(told, lines))
-    else:
-        say(render_git.blame_lines(told, lines))
+    tell(render_git.blame_json(told, lines)) if as_json else say(render_git.blame_lines(told, lines))

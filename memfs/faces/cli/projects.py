@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +16,11 @@ from memfs.faces.cli.common import counted
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
+from memfs.faces.render import Json
+from memfs.faces.render import Line
+from memfs.trust import inert_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Sequence
-
-    from memfs.faces.render import Json
-    from memfs.faces.render import Line
     from memfs.sharing import Known
 
 
@@ -46,10 +46,7 @@ def projects_list_command(*, as_json: bool) -> None:
     from memfs import sharing
 
     found = sharing.known(workspace())
-    if as_json:
-        tell({"projects": [_project_json(each) for each in found]})
-    else:
-        say(_project_lines(found))
+    tell({"projects": [_project_json(each) for each in found]}) if as_json else say(_project_lines(found))
 
 
 @projects_command.command("name")
@@ -108,8 +105,6 @@ def _project_json(known: Known) -> Json:
 
 
 def _project_lines(projects: Sequence[Known]) -> Iterator[Line]:
-    from memfs.trust import inert_line
-
     for known in projects:
         project = known.project
         facts = [known.mode]
@@ -126,9 +121,6 @@ def _project_lines(projects: Sequence[Known]) -> Iterator[Line]:
 
 
 def _done(folder: Path, said: str, beside: Json, *, as_json: bool) -> None:
-    """Print what was done to the project *folder*."""
-    from memfs.trust import inert_line
-
     if as_json:
         tell({"workspace": str(folder), **beside})
     else:

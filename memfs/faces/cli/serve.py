@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from memfs import config
+from memfs.errors import Invalid
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import given_mode
 from memfs.faces.cli.common import say
@@ -44,8 +46,6 @@ def serve_command(
     The project is --workspace, else MEMFS_WORKSPACE, else CLAUDE_PROJECT_DIR, else what the
     client names as its root, else the folder that the command stands in.
     """
-    from memfs import config
-    from memfs.errors import Invalid
     from memfs.faces import mcp
 
     if workspace is not None and "${" in str(workspace):  # a client that does not fill in its own variables
@@ -58,11 +58,8 @@ def serve_command(
     if http:
         from memfs.faces.mcp.http import address
 
-        where = address(host, port, None if no_token else config.load().state, _tell, hosts)
+        state = None if no_token else config.load().state
+        where = address(host, port, state, lambda said: say([[(said, "")]], err=True), hosts)
     elif sys.stdin is None or sys.stdin.isatty():
         say([[("This speaks MCP on standard input; `memfs setup CLIENT` has a client start it.", "dim")]], err=True)
     mcp.serve(workspace, mode, where)
-
-
-def _tell(sentence: str) -> None:
-    say([[(sentence, "")]], err=True)

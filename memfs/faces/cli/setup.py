@@ -6,27 +6,27 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import click
 
+from memfs import clients
+from memfs import config
+from memfs import extras
+from memfs import foreign
+from memfs.errors import Invalid
+from memfs.errors import MemfsError
+from memfs.faces import render
 from memfs.faces.cli.common import check_word
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import given_mode
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
+from memfs.faces.render import Json
+from memfs.faces.render import Line
+from memfs.trust import inert
 
-if TYPE_CHECKING:
-    from memfs.clients import Server
-    from memfs.extras import Hooks
-    from memfs.extras import Plugin
-    from memfs.extras import Rules
-    from memfs.faces.render import Json
-    from memfs.faces.render import Line
-    from memfs.foreign import Change
-
-    Wish = Server | Hooks | Rules | Plugin
+Wish = clients.Server | extras.Hooks | extras.Rules | extras.Plugin
 
 SAID = {
     "added": ("Set up {} in", "Would set up {} in"),
@@ -88,11 +88,6 @@ def setup_command(client: str | None, *, as_json: bool, **given: object) -> None
     memfs setup codex --as recall
     memfs setup claude-code --remove
     """
-    from memfs import clients
-    from memfs import foreign
-    from memfs.errors import Invalid
-    from memfs.faces import render
-
     options = Options(**given)  # type: ignore[arg-type]  # click made them
     if client is None:
         if options._replace(project=False) != Options():
@@ -117,12 +112,6 @@ def setup_command(client: str | None, *, as_json: bool, **given: object) -> None
 
 
 def _wish(client: str, options: Options) -> Wish:
-    """Return what the options wish for, in which file."""
-    from memfs import clients
-    from memfs import config
-    from memfs import extras
-    from memfs.errors import Invalid
-
     known, top = clients.CLIENTS[client], _project(options)
     if sum((options.plugin, options.hooks, options.rules)) > 1:
         raise Invalid("One at a time: --plugin, --hooks or --rules.")
@@ -150,12 +139,8 @@ def _project(options: Options) -> Path | None:
     return scope.project_of(Path.cwd()) if options.project or options.rules else None
 
 
-def _carried_out(wish: Wish, change: Change, options: Options) -> tuple[Change, Path | None]:
+def _carried_out(wish: Wish, change: foreign.Change, options: Options) -> tuple[foreign.Change, Path | None]:
     """Do what is wished for, unless it is only shown; return what was done, and where the file as it was is kept."""
-    from memfs import clients
-    from memfs import extras
-    from memfs import foreign
-
     backup, folder = None, wish.folder if isinstance(wish, extras.Plugin) else None
     outdated = folder is not None and not options.remove and extras.outdated(folder, clients.launcher())
     if not options.dry_run:
@@ -169,14 +154,10 @@ def _carried_out(wish: Wish, change: Change, options: Options) -> tuple[Change, 
 
 def _arguments(client: str, options: Options) -> tuple[str, ...]:
     """Return what comes after `memfs serve`: which workspace, and which mode."""
-    from memfs import config
-    from memfs.clients import CLIENTS
-    from memfs.errors import Invalid
-
     mode, workspace = given_mode(), options.workspace
     if mode and mode.lower() not in config.MODES:
         raise Invalid(f"{mode!r} is no mode; the modes are {', '.join(config.MODES)}.")
-    if workspace is None and CLIENTS[client].opened[options.project]:
+    if workspace is None and clients.CLIENTS[client].opened[options.project]:
         workspace = "${workspaceFolder}"
     elif workspace is None and client == "claude-desktop":
         mode = mode or "global"
@@ -188,10 +169,7 @@ def _arguments(client: str, options: Options) -> tuple[str, ...]:
     return (*(("--workspace", workspace) if workspace else ()), *(("--mode", mode.lower()) if mode else ()))
 
 
-def _notes(client: str, wish: Wish, change: Change, options: Options) -> Iterator[str]:
-    from memfs import clients
-    from memfs import extras
-
+def _notes(client: str, wish: Wish, change: foreign.Change, options: Options) -> Iterator[str]:
     if options.remove:
         if options.plugin:
             yield "Claude Code lists it as disabled until `claude plugin uninstall memfs@memfs`."
@@ -212,8 +190,6 @@ def _notes(client: str, wish: Wish, change: Change, options: Options) -> Iterato
 
 def _doubled(options: Options) -> Iterator[str]:
     """Yield what Claude Code has from the plugin and beside it."""
-    from memfs.errors import MemfsError
-
     try:
         parts = {*_parts("claude-code", None), options.part}
     except MemfsError:  # of a file that is not the one to be changed
@@ -224,10 +200,7 @@ def _doubled(options: Options) -> Iterator[str]:
         yield "The plugin brings these hooks, too: each is called twice. memfs setup claude-code --hooks --remove"
 
 
-def _json(client: str, wish: Wish, change: Change, options: Options) -> Json:
-    from memfs import clients
-    from memfs import extras
-
+def _json(client: str, wish: Wish, change: foreign.Change, options: Options) -> Json:
     server = wish if isinstance(wish, clients.Server) else None
     folder = {"folder": str(wish.folder)} if isinstance(wish, extras.Plugin) else {}
     return {
@@ -243,38 +216,31 @@ def _json(client: str, wish: Wish, change: Change, options: Options) -> Json:
     }
 
 
-def _diff_lines(wish: Wish, change: Change) -> Iterator[Line]:
-    from memfs.trust import inert
-
+def _diff_lines(wish: Wish, change: foreign.Change) -> Iterator[Line]:
     for line in change.diff(wish.path):
         yield [(inert(line), "bold" if line.startswith(("+++", "---")) else COLOURS.get(line[:1], ""))]
 
 
-def _result_lines(client: str, wish: Wish, change: Change, options: Options, backup: Path | None) -> Iterator[Line]:
-    from memfs.clients import CLIENTS
-    from memfs.clients import Server
-    from memfs.extras import Plugin
-    from memfs.trust import inert
-
-    title, path, (part, be) = CLIENTS[client].title, inert(str(wish.path)), PARTS[options.part]
+def _result_lines(
+    client: str, wish: Wish, change: foreign.Change, options: Options, backup: Path | None
+) -> Iterator[Line]:
+    title, path, (part, be) = clients.CLIENTS[client].title, inert(str(wish.path)), PARTS[options.part]
     if change.action == "unchanged":
-        missing = wish.name if isinstance(wish, Server) else part
+        missing = wish.name if isinstance(wish, clients.Server) else part
         said = f"{missing} {be} not set up in {title}." if options.remove else f"{part} {be} already set up in {title}."
         yield [(said, "bold"), (f"  {path}", "dim")]
         return
     gone = " (nothing else was in it: the file goes)" if change.after is None else ""
     yield [(f"{SAID[change.action][options.dry_run].format(part)} {title}", "green"), (f"  {path}{gone}", "dim")]
-    if isinstance(wish, Plugin) and not options.remove:
+    if isinstance(wish, extras.Plugin) and not options.remove:
         yield [("It lies in: ", "dim"), (inert(str(wish.folder)), "")]
     if backup:
         yield [("As it was:  ", "dim"), (inert(str(backup)), "")]
 
 
 def _next_lines(client: str, wish: Wish) -> Iterator[Line]:
-    from memfs.clients import Server
-
     yield [("Next:       ", "dim"), (wish.see, "")]
-    if client == "claude-code" and isinstance(wish, Server):
+    if client == "claude-code" and isinstance(wish, clients.Server):
         where = "project" if wish.shared else "user"
         words = f"claude mcp add --scope {where} {wish.name} -- {shlex.join(wish.command)}"
         yield [("The same:   ", "dim"), (words, "")]
@@ -282,10 +248,7 @@ def _next_lines(client: str, wish: Wish) -> Iterator[Line]:
 
 def _list(top: Path | None, *, as_json: bool) -> None:
     """Print where each client keeps its settings, under which names memfs is set up there, and what else is."""
-    from memfs.clients import CLIENTS
-    from memfs.trust import inert
-
-    rows = [_row(key, top) for key, client in CLIENTS.items() if client.project or not top]
+    rows = [_row(key, top) for key, client in clients.CLIENTS.items() if client.project or not top]
     if as_json:
         tell({"clients": rows})
         return
@@ -301,9 +264,6 @@ def _list(top: Path | None, *, as_json: bool) -> None:
 
 
 def _row(key: str, top: Path | None) -> Json:
-    from memfs import clients
-    from memfs.errors import MemfsError
-
     client = clients.CLIENTS[key]
     row: Json = {"client": key, "path": None, "state": "cannot be read", "names": [], "parts": [], "problem": ""}
     try:
@@ -319,11 +279,6 @@ def _row(key: str, top: Path | None) -> Json:
 
 def _parts(key: str, top: Path | None) -> Iterator[str]:
     """Yield the parts that are set up in the client *key*, for the user or in the project *top*."""
-    from memfs import clients
-    from memfs import config
-    from memfs import extras
-    from memfs import foreign
-
     client = clients.CLIENTS[key]
     if clients.names_in(client, clients.path_of(client, top, os.environ)):
         yield "server"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from memfs import settings
 from memfs.faces.cli.common import ON_OR_OFF
 from memfs.faces.cli.common import Actions
 from memfs.faces.cli.common import common
@@ -14,13 +17,11 @@ from memfs.faces.cli.common import counted
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
+from memfs.faces.render import Json
+from memfs.faces.render import Line
+from memfs.trust import inert_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Sequence
-
-    from memfs.faces.render import Json
-    from memfs.faces.render import Line
     from memfs.sharing import Channel
     from memfs.sharing import Group
     from memfs.sharing import Subscription
@@ -56,10 +57,7 @@ def group_list_command(*, as_json: bool) -> None:
     from memfs import sharing
 
     found = sharing.groups(workspace())
-    if as_json:
-        tell({"groups": [_group_json(each) for each in found]})
-    else:
-        say(_group_lines(found))
+    tell({"groups": [_group_json(each) for each in found]}) if as_json else say(_group_lines(found))
 
 
 @group_command.command("create")
@@ -75,10 +73,8 @@ def group_create_command(name: str, remote: str | None, *, share_members: bool, 
 
     With --remote it has what that repository has, and `memfs sync` keeps the two the same.
     """
-    from memfs import settings
     from memfs import sharing
     from memfs.network import checked_remote
-    from memfs.trust import inert_line
 
     address = checked_remote(remote) if remote is not None else ""
     settings.create_group(workspace().config, name)
@@ -99,11 +95,7 @@ def group_create_command(name: str, remote: str | None, *, share_members: bool, 
 
 
 def _bring(name: str) -> None:
-    """Bring what the remote of the new group *name* has.
-
-    Raises:
-        Unreachable: It does not answer; the group and its remote are kept.
-    """
+    """Bring what the remote of the new group *name* has; if it does not answer, the group and its remote are kept."""
     from memfs import syncing
     from memfs.network import Unreachable
     from memfs.shelves import shelf_of
@@ -155,10 +147,7 @@ def group_share_command(name: str, state: str, *, as_json: bool) -> None:
     from memfs import sharing
 
     found = sharing.share(workspace(), name, shares=state == "on")
-    if as_json:
-        tell(_group_json(found))
-    else:
-        say(_group_lines([found]))
+    tell(_group_json(found)) if as_json else say(_group_lines([found]))
 
 
 @group_command.command("delete")
@@ -166,9 +155,7 @@ def group_share_command(name: str, state: str, *, as_json: bool) -> None:
 @common
 def group_delete_command(name: str, *, as_json: bool) -> None:
     """Forget a group; its memories stay where they are."""
-    from memfs import settings
     from memfs import sharing
-    from memfs.trust import inert_line
 
     here = workspace()
     found = sharing.group(here, name)
@@ -194,8 +181,6 @@ def _group_json(group: Group) -> Json:
 
 
 def _group_lines(groups: Sequence[Group]) -> Iterator[Line]:
-    from memfs.trust import inert_line
-
     for group in groups:
         shares = "members see each other's memories" if group.shares else "members see its memories, not each other's"
         yield [(f"{group.name}  ", "bold"), (f"{counted(group.memories)}; {shares}", "")]
@@ -286,8 +271,6 @@ def _subscription_json(subscription: Subscription) -> Json:
 
 
 def _channel_lines(channels: Sequence[Channel], own: Sequence[Subscription]) -> Iterator[Line]:
-    from memfs.trust import inert_line
-
     for channel in channels:
         yield [(f"{inert_line(channel.name)}  ", "bold"), (counted(channel.memories), "")]
         for each in channel.subscribers:
@@ -304,9 +287,6 @@ def _channel_lines(channels: Sequence[Channel], own: Sequence[Subscription]) -> 
 
 
 def _show(said: str, told: Told, beside: Json, *, as_json: bool) -> None:
-    """Print what a change came to."""
-    from memfs.trust import inert_line
-
     if as_json:
         tell({
             "workspace": str(told.workspace), **beside, "changed": told.changed, "notes": list(told.sentences),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from memfs.faces import render_git
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import filtering
 from memfs.faces.cli.common import filters_of
@@ -37,14 +38,10 @@ def publish_command(
     and nothing is ever forced.
     """
     from memfs import publishing
-    from memfs.faces import render_git
 
     wish = publishing.Wish(to, branch, message, allow_secret)
     done = publishing.publish(workspace(), memories, wish)
-    if as_json:
-        tell(render_git.published_json(done))
-    else:
-        say(render_git.published_lines(done))
+    tell(render_git.published_json(done)) if as_json else say(render_git.published_lines(done))
 
 
 @click.command()
@@ -62,13 +59,9 @@ def export_command(folder: Path, *, as_json: bool, **options: Any) -> None:  # n
     or straight into DIR when --scope names one. A file that is there is never overwritten.
     """
     from memfs import exporting
-    from memfs.faces import render_git
 
     here = workspace()
     filters = filters_of(options, here)
     with progress("exporting") as advance:
         done = exporting.export(here, filters, folder, advance)
-    if as_json:
-        tell(render_git.exported_json(done))
-    else:
-        say(render_git.exported_lines(done))
+    tell(render_git.exported_json(done)) if as_json else say(render_git.exported_lines(done))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from memfs.faces import render
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
@@ -23,13 +24,8 @@ def related_command(memory: str, limit: int, *, as_json: bool) -> None:
     What it links to and what links to it come first, each with the link's type (`[[Title]]` in a
     text is one, too), then memories with like texts, with how alike they are, from 0 to 1.
     """
-    from memfs.faces import render_near
-
     related = workspace().related(memory, limit=limit)
-    if as_json:
-        tell(render_near.related_json(related))
-    else:
-        say(render_near.related_lines(related))
+    tell(render.related_json(related)) if as_json else say(render.related_lines(related))
 
 
 @click.command()
@@ -48,13 +44,8 @@ def duplicates_command(threshold: float, limit: int, *, newest: bool, merge: boo
     Changes nothing, unless --merge is given: then each group becomes one memory, as by
     `memfs consolidate`, which `memfs undo` takes back.
     """
-    from memfs.faces import render_near
-
     found = workspace().duplicates(threshold, limit=limit, merge=merge, newest=newest)
-    if as_json:
-        tell(render_near.duplicates_json(found))
-    else:
-        say(render_near.duplicates_lines(found))
+    tell(render.duplicates_json(found)) if as_json else say(render.duplicates_lines(found))
 
 
 @click.command()
@@ -71,10 +62,5 @@ def consolidate_command(memories: tuple[str, ...], keep: str, *, as_json: bool) 
     have, and a link `supersedes` to each; they are removed. `memfs undo` takes it back, a step at
     a time. Refused where more people or projects would see a text than do now.
     """
-    from memfs.faces import render
-
     done = workspace().consolidate(memories, keep=keep)
-    if as_json:
-        tell(render.done_json(done))
-    else:
-        say(render.done_lines(done))
+    tell(render.done_json(done)) if as_json else say(render.done_lines(done))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from memfs import trust
+from memfs.errors import Invalid
+from memfs.faces import render
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import progress
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
+from memfs.trust import inert
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from memfs.answers import Entry
     from memfs.looking import Look
     from memfs.looking import Trusted
@@ -36,11 +39,9 @@ def init_command(*, merge_driver: bool, as_json: bool) -> None:
     """
     from memfs import learned
     from memfs import scope
-    from memfs.trust import inert
 
     here = workspace()
-    named = any(os.environ.get(name) for name in ("MEMFS_WORKSPACE", "CLAUDE_PROJECT_DIR"))
-    store, made = here.begin(None if named else scope.project_of(Path.cwd()))
+    store, made = here.begin(None if scope.named_workspace(os.environ) else scope.project_of(Path.cwd()))
     learned.learn(here)
     driver: dict[str, object] = {}
     if merge_driver:
@@ -82,7 +83,6 @@ def doctor_command(*, fix: bool, strict: bool, cues: bool, yes: bool, as_json: b
     """
     from memfs import doctor
     from memfs.faces import render_health
-    from memfs.trust import inert
 
     def may_remove(entry: Entry) -> bool:
         asked = not yes and not as_json and sys.stdin.isatty()
@@ -90,10 +90,7 @@ def doctor_command(*, fix: bool, strict: bool, cues: bool, yes: bool, as_json: b
 
     with progress("looking for secrets") as advance:
         report = doctor.examine(workspace(), fix=fix, cues=cues, may_remove=may_remove, progress=advance)
-    if as_json:
-        tell(render_health.report_json(report))
-    else:
-        say(render_health.report_lines(report))
+    tell(render_health.report_json(report)) if as_json else say(render_health.report_lines(report))
     if not report.healthy or (strict and any(not finding.fixed for finding in report.findings)):
         click.get_current_context().exit(FOUND_SOMETHING)
 
@@ -106,7 +103,6 @@ def reindex_command(*, as_json: bool) -> None:
     Never needed, never harmful: the index is a cache of the files.
     """
     from memfs import learned
-    from memfs.faces import render
 
     here = workspace()
     notes = learned.learn(here)
@@ -140,7 +136,6 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
     """
     from memfs import learned
     from memfs import looking
-    from memfs.trust import inert
 
     if diff + always + listed > 1:
         raise click.UsageError("One at a time: --diff, --always or --list.", click.get_current_context())
@@ -162,9 +157,6 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
 
 
 def _show_accepted(found: Look, *, as_json: bool) -> None:
-    """Print what was accepted."""
-    from memfs.trust import inert
-
     place, count, hiding = found.store.root.parent, len(found.strangers), len(found.hiding)
     if as_json:
         notes = {"accepted": count, "hidden": hiding, "notes": list(found.unread)}
@@ -187,8 +179,6 @@ def _show_accepted(found: Look, *, as_json: bool) -> None:
 
 def _show_strangers(found: Look, *, as_json: bool) -> None:
     """Print what nobody vouches for, whole and inert."""
-    from memfs.trust import inert
-
     place = found.store.root.parent
     if as_json:
         memories = [
@@ -214,9 +204,6 @@ def _show_strangers(found: Look, *, as_json: bool) -> None:
 
 
 def _show_trusted(trusted: Sequence[Trusted], *, as_json: bool) -> None:
-    """Print the workspaces that the user trusts."""
-    from memfs.trust import inert
-
     if as_json:
         tell({"trusted": [
             {"workspace": str(each.workspace), "always": each.always, "present": each.present} for each in trusted
@@ -237,10 +224,7 @@ def untrust_command(path: Path | None, *, as_json: bool) -> None:
 
     Neither what was accepted nor what you saved here. PATH is another project's folder, there or gone.
     """
-    from memfs import trust
-    from memfs.errors import Invalid
     from memfs.settings import meant
-    from memfs.trust import inert
 
     here = workspace()
     place = Path(os.path.realpath(path)) if path else here.view.workspace
@@ -274,8 +258,6 @@ def config_command(action: str, key: str | None, value: str | None, *, here: boo
     """
     from memfs import config as configuration
     from memfs import settings as settable
-    from memfs.errors import Invalid
-    from memfs.faces import render
     from memfs.faces.cli import compose
 
     opened = workspace()

@@ -18,10 +18,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from memfs.errors import Busy
+from memfs.errors import MemfsError
+from memfs.faces import render
 from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
+from memfs.trust import inert_line
 
 if TYPE_CHECKING:
     from memfs.store import Store
@@ -51,10 +55,8 @@ def watch_command(*, session: bool, every: float, as_json: bool) -> None:
     With --session what the agent's own session did is left out, and so is what it heard already
     (see `memfs hook`). Which session that is says MEMFS_SESSION, or CLAUDE_CODE_SESSION_ID.
     """
-    from memfs.faces import render
-
     here = workspace()
-    on_side = session or as_json or not _shows()
+    on_side = session or as_json or sys.stdout is None or not sys.stdout.isatty()
     with _watched(here) as (stirred, watcher):
         first = here.list(limit=1).notes  # what is there now is no news
         tell_news = _for_agent(here, every, as_json=as_json) if session else _for_people(here, as_json=as_json)
@@ -74,7 +76,6 @@ def watch_command(*, session: bool, every: float, as_json: bool) -> None:
 def _for_people(here: Workspace, *, as_json: bool) -> Callable[[], bool]:
     """Return what prints all that happened since it was called last, and returns whether it did."""
     from memfs import feed
-    from memfs.faces import render
 
     cursor = feed.since(here, "").cursor
 
@@ -92,9 +93,7 @@ def _for_people(here: Workspace, *, as_json: bool) -> Callable[[], bool]:
 def _for_agent(here: Workspace, every: float, *, as_json: bool) -> Callable[[], bool]:
     """Return what prints one line of what others did since this session heard, unless it did *every* seconds ago."""
     from memfs import brief
-    from memfs.errors import Busy
     from memfs.heard import Ledger
-    from memfs.trust import inert_line
 
     ledger = Ledger(here.config.state)
     session = here.config.session or f"watch-{os.getpid()}"
@@ -124,7 +123,6 @@ def _for_agent(here: Workspace, every: float, *, as_json: bool) -> Callable[[], 
 @contextmanager
 def _watched(here: Workspace) -> Iterator[tuple[threading.Event, Watcher]]:
     """Watch the stores of *here* and keep its index up to date; yields what is set then, and the watcher."""
-    from memfs.errors import MemfsError
     from memfs.watch import Watcher
 
     def stir(_store: Store) -> None:
@@ -142,10 +140,6 @@ def _watched(here: Workspace) -> Iterator[tuple[threading.Event, Watcher]]:
         yield stirred, watcher
     finally:
         watcher.stop()
-
-
-def _shows() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _is_read() -> bool:

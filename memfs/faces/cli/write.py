@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from memfs.errors import Invalid
+from memfs.faces import render
 from memfs.faces.cli.common import MARK
 from memfs.faces.cli.common import Command
 from memfs.faces.cli.common import Words
@@ -17,13 +19,15 @@ from memfs.faces.cli.common import common
 from memfs.faces.cli.common import say
 from memfs.faces.cli.common import tell
 from memfs.faces.cli.common import workspace
+from memfs.memory import KEYS
+from memfs.memory import TYPES
+from memfs.trust import inert_line
+from memfs.values import Value
 
 if TYPE_CHECKING:
     from memfs.answers import Done
-    from memfs.values import Value
 
 
-FOLDER = click.Path(path_type=Path)
 TYPES_HELP = "directive, information, heading, decision, code_pattern, requirement, error, todo, insight or preference."
 TAGS_HELP = "May be repeated; with update, these replace all tags."
 CUES_HELP = "How somebody who forgot the wording will ask. May be repeated; with update, these replace all cues."
@@ -55,9 +59,6 @@ def values_of(options: dict[str, Any]) -> dict[str, Value]:
     Raises:
         Invalid: The type is unknown.
     """
-    from memfs.memory import KEYS
-    from memfs.memory import TYPES
-
     if options.get("type"):
         check_word("type", options["type"], TYPES)
     given = {key: value for key, value in options.items() if key in KEYS and value not in (None, ())}
@@ -72,12 +73,7 @@ def _value(given: object) -> Value:
 
 def show(done: Done, *, as_json: bool) -> None:
     """Print what a verb came to."""
-    from memfs.faces import render
-
-    if as_json:
-        tell(render.done_json(done))
-    else:
-        say(render.done_lines(done))
+    tell(render.done_json(done)) if as_json else say(render.done_lines(done))
 
 
 @click.command(cls=Words)
@@ -167,9 +163,6 @@ def update_command(
     Every other line of its file stays as it is. --tag, --channel, --cue and --about replace all that
     were there; `memfs tag` adds a tag, or takes one off.
     """
-    from memfs.errors import Invalid
-    from memfs.memory import KEYS
-
     for key in unset:
         check_word("key", key, KEYS)
     changes: dict[str, Value | None] = {**values_of(options), **dict.fromkeys(unset)}
@@ -192,8 +185,6 @@ def tag_command(memory: str | None, tags: tuple[str, ...], remove: tuple[str, ..
     \b
     memfs tag 01KAJ9D3Q0 database postgres --remove mysql
     """
-    from memfs.trust import inert_line
-
     here = workspace()
     if memory is None:
         counts = sorted(here.values("tag").items(), key=lambda item: (-item[1], item[0]))
@@ -269,10 +260,7 @@ def restore_command(memory: str, version: str, *, listed: bool, as_json: bool) -
         show(here.restore(memory, version), as_json=as_json)
         return
     told = here.history(memory)
-    if as_json:
-        tell(render_git.history_json(told))
-    else:
-        say(render_git.history_lines(told))
+    tell(render_git.history_json(told)) if as_json else say(render_git.history_lines(told))
 
 
 @click.command()

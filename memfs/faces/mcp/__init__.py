@@ -10,7 +10,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,8 +75,6 @@ async def _over_stdio(server: MemoryServer, desk: Desk) -> int:
 
 async def _warm_up(desk: Desk) -> None:
     """Open the workspace before the first question comes; what is wrong with it, that question is told."""
-    from contextlib import suppress
-
     import anyio
     import anyio.to_thread
 
@@ -105,13 +103,7 @@ async def _until_a_signal(desk: Desk) -> None:
 def _end(desk: Desk, code: int, seconds: float = CLOSING_SECONDS) -> NoReturn:
     """End the process when what is at work is done, without taking the interpreter down piece by piece."""
     desk.close(seconds)
-    _quietly(sys.stdout.flush)
-    _quietly(sys.stderr.flush)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
     os._exit(code)
-
-
-def _quietly(flush: Callable[[], None]) -> None:
-    from contextlib import suppress
-
-    with suppress(OSError, ValueError):
-        flush()

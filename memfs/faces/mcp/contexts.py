@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs import query
@@ -16,7 +15,7 @@ from memfs.errors import Invalid
 from memfs.faces.mcp import finding
 from memfs.faces.mcp import shapes
 from memfs.faces.mcp import tools
-from memfs.faces.mcp.changes import memory_changes
+from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
 from memfs.memory import format_time
@@ -25,9 +24,6 @@ from memfs.pack import cut
 from memfs.pack import pack
 from memfs.pack import tokens
 from memfs.query import Filters
-
-if TYPE_CHECKING:
-    from memfs.faces.mcp.desk import Client
 
 BREAKDOWN = {"directives": "directive", "decisions": "decision", "patterns": "code_pattern", "insights": "insight"}
 DOCUMENT_TOKENS = 8_000
@@ -185,7 +181,6 @@ HANDLERS: dict[str, Handler] = {
         organize_session,
         summarize_session,
         get_time_window_context,
-        memory_changes,
     )
 }
 """Tool to what it does, of all that `schemas` lists."""

@@ -168,16 +168,12 @@ class Desk:
 class _Watched:
     """A workspace with somebody who watches its stores and keeps it up to date.
 
-    Args:
-        stirred: Called by the watcher's thread when something may have happened in a store; it refreshes that.
-        heard: Called when files differ from what was known, often by the watcher's thread.
+    *stirred* is called by the watcher's thread when something may have happened in a store, which it refreshes; *heard*
+    when files differ from what was known, often by that thread, too.
     """
 
     def __init__(
-        self,
-        workspace: Workspace,
-        stirred: Callable[[Store], object],
-        heard: Callable[[Event], None] | None = None,
+        self, workspace: Workspace, stirred: Callable[[Store], object], heard: Callable[[Event], None] | None = None
     ) -> None:
         from memfs.watch import Watcher
 
@@ -198,8 +194,7 @@ class _Watched:
 class _Learner:
     """Has *workspace* learn from git who wrote its memories, once and when another commit is checked out.
 
-    Args:
-        rest: Called before anything that somebody else may have to wait for.
+    *rest* is called before anything that somebody else may have to wait for.
     """
 
     def __init__(self, workspace: Workspace, rest: Callable[[], None]) -> None:
@@ -235,11 +230,6 @@ class Client:
     def here(self) -> Workspace:
         """Return the workspace; see `Desk.here`."""
         return self.desk.here
-
-    @property
-    def everywhere(self) -> Workspace:
-        """Return what questions across projects are asked of; see `Desk.everywhere`."""
-        return self.desk.everywhere
 
     def saw(self, entry: Entry, *, whole: bool = True) -> None:
         """Remember that the client has read a memory as it is now, or, unless *whole*, its beginning.

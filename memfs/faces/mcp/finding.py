@@ -1,4 +1,4 @@
-"""What the tools do that look something up: search, read, list, what is near or alike, how things stand."""
+"""What the tools do that look something up: search, read, list, what is near, what others did, how things stand."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import math
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from memfs import brief
+from memfs import feed
 from memfs import query
 from memfs.answers import Neighbour
 from memfs.errors import Invalid
 from memfs.faces import render_health
 from memfs.faces.mcp import shapes
+from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
+from memfs.heard import Ledger
+from memfs.memory import parse_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
 from memfs.query import Filters
-
-if TYPE_CHECKING:
-    from memfs.faces.mcp.desk import Client
-    from memfs.workspace import Workspace
+from memfs.scope import scopes_of
+from memfs.workspace import Workspace
 
 CURSOR_DIGITS = 7
 FLAWS = 20
 """Of each store that a status lists; `memfs doctor` has all."""
 MANY_COPIES = 20
 """Of one memory that are named."""
+MOST_CHANGES = 100
+"""Of one answer, the newest."""
 
 
 def find_duplicates(client: Client, args: Json) -> Json:
@@ -69,9 +73,9 @@ def search_memories(client: Client, args: Json) -> Json:
 
 def search_all_projects(client: Client, args: Json) -> Json:
     """Search the memories of every project, or of some that are named."""
-    everywhere = client.everywhere
+    everywhere = client.desk.everywhere
     filters = _filters(args)
-    among = everywhere.scopes_of(args.get("projects", ()))
+    among = scopes_of(everywhere.view, everywhere.config, args.get("projects", ()))
     return _found(client, everywhere, args, filters._replace(scopes=(*filters.scopes, *among)))
 
 
@@ -107,16 +111,13 @@ def get_memory(client: Client, args: Json) -> Json:
 
 
 def _holding(client: Client, project: str) -> tuple[Workspace, str]:
-    """Return the view in which *project* is seen, and its scope there.
-
-    Raises:
-        Invalid: There is no such project.
-        OutOfScope: This project sees nothing of it, and questions across projects are switched off.
-    """
-    if not client.here.config.cross_project:
+    """Return the view in which *project* is seen, and its scope there."""
+    here = client.here
+    if not here.config.cross_project:
         with suppress(Invalid):
-            return client.here, client.here.scopes_of([project])[0]
-    return client.everywhere, client.everywhere.scopes_of([project])[0]
+            return here, scopes_of(here.view, here.config, [project])[0]
+    here = client.desk.everywhere
+    return here, scopes_of(here.view, here.config, [project])[0]
 
 
 def list_memories(client: Client, args: Json) -> Json:
@@ -177,8 +178,40 @@ def memory_status(client: Client, args: Json) -> Json:  # noqa: ARG001  (it take
     }
 
 
+def memory_changes(client: Client, args: Json) -> Json:
+    """Tell what others did to the memory: since this session last heard, or since a cursor or a time."""
+    return changes(client, args.get("since", ""))
+
+
+def changes(client: Client, since: str) -> Json:
+    """Return what others did since *since*: a cursor of an earlier answer, or a time; empty: since it was told last.
+
+    Raises:
+        Invalid: *since* is neither.
+    """
+    here = client.here
+    session = here.config.session
+    own = {session}
+    here.catch_up()
+    if since and "@" in since:
+        told = feed.since(here, since, without=own)
+    elif since:
+        try:
+            told = feed.lately(here, parse_time(query.ago(since, datetime.now(UTC))), without=own)
+        except ValueError as error:
+            raise Invalid(f"{since!r} is neither a cursor of memory_changes nor a time such as 12h, 7d.") from error
+    else:
+        with Ledger(here.config.state).session(session) as heard:
+            told = brief.unheard(here, heard)
+    shown = [shapes.happening(each) for each in told.happenings[-MOST_CHANGES:]]
+    notes = [] if told.whole else ["What happened earlier is not known any more, or not yet."]
+    more = len(told.happenings) - len(shown)
+    notes += [f"{more} earlier ones are left out."] if more else []
+    return shapes.noted({"count": len(shown), "changes": shown, "cursor": told.cursor}, notes)
+
+
 HANDLERS = (
     search_memories, search_all_projects, get_memory, list_memories, get_related_memories, find_duplicates,
-    memory_status,
+    memory_changes, memory_status,
 )  # fmt: skip
 """What does each tool of this module, by whose name it goes."""

@@ -48,14 +48,9 @@ class Address(NamedTuple):
 
 
 def address(host: str, port: int, state: Path | None, tell: Callable[[str], None], hosts: tuple[str, ...]) -> Address:
-    """Return where to listen; the token is made when there is none yet.
+    """Return where to listen; the token in the folder *state* (None: none is wanted) is made when there is none yet.
 
-    Args:
-        host: Where; loopback, unless clients of other machines are meant.
-        port: 0 for any that is free.
-        state: The folder where the token is kept; None to want no token.
-        tell: Called with what whoever started the server should read: a new token, once, and the address.
-        hosts: Other names of this machine.
+    The arguments are those of `Address`; the port is 0 for any that is free, and *tell* gets a new token, once.
 
     Raises:
         Invalid: *host* is empty, which would mean everywhere.
@@ -78,11 +73,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _token(path: Path, tell: Callable[[str], None]) -> str:
-    """Return the token in the file *path*, made (mode 0600, in one step) if there is none.
-
-    Raises:
-        StorageFailed: It cannot be read or written.
-    """
+    """Return the token in the file *path*, made (mode 0600, in one step) if there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = secrets.token_urlsafe(32)

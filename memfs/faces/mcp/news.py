@@ -120,7 +120,6 @@ class News:
                 self._forget(key)
 
     def _look(self, uris: Iterable[str]) -> dict[str, Place]:
-        """Return where the memories behind *uris* lie now."""
         return {uri: self._place(uri) for uri in uris}
 
     def _place(self, uri: str) -> Place:

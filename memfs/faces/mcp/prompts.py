@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC
 from datetime import datetime
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from memfs import sessions
 from memfs.faces.mcp.contexts import withheld
+from memfs.faces.mcp.desk import Desk
 from memfs.pack import pack
-
-if TYPE_CHECKING:
-    from memfs.faces.mcp.desk import Desk
 
 CONTEXT_TOKENS = 4_000
 

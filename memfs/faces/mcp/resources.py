@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 from mcp.shared.uri_template import UriTemplate
 
 from memfs import sessions
+from memfs.answers import Entry
 from memfs.errors import Ambiguous
 from memfs.errors import Invalid
 from memfs.errors import NotFound
 from memfs.faces.mcp import shapes
-from memfs.faces.mcp.changes import changes
+from memfs.faces.mcp.desk import Client
+from memfs.faces.mcp.finding import changes
 from memfs.faces.mcp.shapes import Json
+from memfs.memory import IMPORTANT
 from memfs.memory import TYPES
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
@@ -24,15 +26,10 @@ from memfs.query import MAX_CHARACTERS
 from memfs.query import Filters
 from memfs.trust import inert_line
 
-if TYPE_CHECKING:
-    from memfs.answers import Entry
-    from memfs.faces.mcp.desk import Client
-
 TOKENS = 10_000
 """Of one resource; clients cut or refuse more."""
 LISTED_MEMORIES = 20
 """The newest memories stand in the list of resources, so that a client's menu offers them by title."""
-IMPORTANT = 8
 SUGGESTIONS = 20
 
 Parameters = dict[str, str]
@@ -240,7 +237,8 @@ def complete(client: Client, name: str, typed: str) -> Sequence[str]:
     if name not in ("id", "session_id", "q"):
         return []
     if name == "session_id":
-        return [e.memory.id for e in sessions.sessions(here) if _answers(e, typed)][:SUGGESTIONS]
+        named = ((e.memory.id, f"{e.memory.id} {e.memory.title}") for e in sessions.sessions(here))
+        return [memory_id for memory_id, names in named if typed.casefold() in names.casefold()][:SUGGESTIONS]
     entries = here.list(limit=SUGGESTIONS).entries if not typed else [hit.entry for hit in here.search(typed).hits]
     entries = [entry for entry in entries if entry.trusted]
     titles = [inert_line(entry.memory.title) for entry in entries]
@@ -262,7 +260,3 @@ def _matching(values: Sequence[str], typed: str) -> list[str]:
     wanted = typed.casefold()
     first = [value for value in values if value.casefold().startswith(wanted)]
     return [*first, *(v for v in values if wanted in v.casefold() and v not in first)][:SUGGESTIONS]
-
-
-def _answers(entry: Entry, typed: str) -> bool:
-    return typed.casefold() in f"{entry.memory.id} {entry.memory.title}".casefold()

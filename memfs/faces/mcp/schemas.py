@@ -97,7 +97,7 @@ _NARROW: dict[str, Schema] = {
 _SEARCH: dict[str, Schema] = {
     "query": text(
         'Any word may match, in other forms and with typos too. "exact words", -not, and filters '
-        "tag: type: path: channel: importance:>=8 created:>2026-01-31 narrow it; filters alone list the newest.",
+        "tag: type: path: channel: importance:>=8 created:>2026-01-31 narrow it; filters alone list the newest."
     ),
     "also": several(TEXTS, "One or two paraphrases, when your first words may not be the memory's; one ranking."),
     "limit": number(1, 100, 10),
@@ -168,11 +168,7 @@ TOOLS = (
         "Read",
         "Read one memory whole.",
         record(
-            {
-                "memory_id": ID,
-                "project": text("Of a hit that names one."),
-                "max_tokens": number(200, 100_000, TOKENS),
-            },
+            {"memory_id": ID, "project": text("Of a hit that names one."), "max_tokens": number(200, 100_000, TOKENS)},
             "memory_id",
         ),
         reads=True,
@@ -189,11 +185,7 @@ TOOLS = (
         "Bring back",
         "Bring back a version of get_memory_history, or a deleted memory.",
         record(
-            {
-                "memory_id": NAME,
-                "version_id": text(least=1),
-                "preserve_relationships": flag(default=True),
-            },
+            {"memory_id": NAME, "version_id": text(least=1), "preserve_relationships": flag(default=True)},
             "memory_id",
             "version_id",
         ),
@@ -319,11 +311,7 @@ TOOLS = (
         "Keep a session",
         "Save a memory that lists the others of one piece of work.",
         record(
-            {
-                "session_name": text(least=1),
-                "memory_ids": several(TEXTS, least=1),
-                "summary": text(),
-            },
+            {"session_name": text(least=1), "memory_ids": several(TEXTS, least=1), "summary": text()},
             "session_name",
             "memory_ids",
         ),
@@ -371,11 +359,7 @@ TOOLS = (
         "Take back",
         "Move a memory into this workspace, or another one.",
         record(
-            {
-                "memory_id": NAME,
-                "workspace_id": text("Path or name of a known one; default: this one."),
-            },
-            "memory_id",
+            {"memory_id": NAME, "workspace_id": text("Path or name of a known one; default: this one.")}, "memory_id"
         ),
         repeats=True,
     ),

@@ -60,13 +60,7 @@ _LOG = logging.getLogger("memfs.mcp")
 
 
 class MemoryServer(Server[Any]):
-    """The handlers of the protocol, over a desk.
-
-    Args:
-        desk: The workspace that is served.
-        news: Who is told of changes.
-        alone: Whether there is one client, whose roots say which workspace is meant.
-    """
+    """The handlers of the protocol, over a desk; of a client that is *alone* the roots say which workspace is meant."""
 
     def __init__(self, desk: Desk, news: News, *, alone: bool) -> None:
         super().__init__(
@@ -157,9 +151,7 @@ class MemoryServer(Server[Any]):
     async def _ready(self, ctx: Context, params: Any = None) -> types.InputRequiredResult | None:  # noqa: ANN401
         """Wait until the workspace is known; return what to answer where the client has to be asked first.
 
-        Args:
-            ctx: Of the request.
-            params: Of a request that may be answered by a question; None for one that may not.
+        *params* are those of a request that may be answered by a question; None for one that may not.
         """
         if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             capabilities = ctx.session.client_capabilities

@@ -61,9 +61,9 @@ class Missing(NotFound):
     """No memory has that name, in recall's words."""
 
     def __init__(self, error: NotFound, sentence: str) -> None:
-        super().__init__(error.reference, error.near)
         meant = f". Did you mean {' or '.join(error.near)}?" if error.near else ""
-        self.args = (f"{sentence.format(cut(error.reference, MAX_SHOWN))}{meant}",)
+        said = f"{sentence.format(cut(error.reference, MAX_SHOWN))}{meant}"
+        super().__init__(error.reference, error.near, sentence=said)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 from typing import Any
 from typing import NoReturn
 
@@ -14,8 +13,7 @@ import mcp_types as types
 from mcp.server.stdio import stdio_server
 from mcp.shared.message import SessionMessage
 
-if TYPE_CHECKING:
-    from memfs.faces.mcp.server import MemoryServer
+from memfs.faces.mcp.server import MemoryServer
 
 ANSWERING_SECONDS = 1.0
 """How long answers may take once the client has gone, who kills its server after two."""

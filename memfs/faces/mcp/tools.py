@@ -8,28 +8,25 @@ from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
+from memfs.answers import Done
+from memfs.answers import Entry
 from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
 from memfs.errors import NotFound
 from memfs.errors import Refused
 from memfs.faces.mcp import shapes
+from memfs.faces.mcp.desk import Client
 from memfs.faces.mcp.schemas import TOKENS
 from memfs.faces.mcp.shapes import Json
 from memfs.memory import DEFAULT_IMPORTANCE
 from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
+from memfs.values import Value
 from memfs.workspace import Draft
-
-if TYPE_CHECKING:
-    from memfs.answers import Done
-    from memfs.answers import Entry
-    from memfs.faces.mcp.desk import Client
-    from memfs.values import Value
-    from memfs.workspace import Workspace
+from memfs.workspace import Workspace
 
 BROUGHT = ("content", "context_type", "importance", "tags", "summary", "category", "title", "scope", "path", "digest",
            "trusted")  # fmt: skip
@@ -92,16 +89,11 @@ def _saved(client: Client, batch: Sequence[Json], *, allow_secret: bool) -> list
 
 
 def _told(done: Done) -> Json:
-    """Return what a save came to."""
     return {"success": True, **shapes.done(done), **shapes.only(shapes.memory(done.entry), ("timestamp", "summary"))}
 
 
 def _wish(args: Json) -> str:
-    """Return the scope that a save is meant for, empty for the mode's own.
-
-    Raises:
-        Invalid: `is_global` and `scope` name two.
-    """
+    """Return the scope that a save is meant for, empty for the mode's own; `is_global` and `scope` may not name two."""
     scope: str = args.get("scope", "")
     if not args.get("is_global"):
         return scope
@@ -177,20 +169,15 @@ def _asked_scope(args: Json, entry: Entry) -> str:
 def _moved_too(here: Workspace, entry: Entry, target: str, *, changed: bool) -> Done:
     """Move *entry*; where that fails, say what was done before."""
     try:
-        done: Done = here.move(str(entry.path), target)
+        return here.move(str(entry.path), target)
     except MemfsError as error:
         if changed:
             error.args = (f"{error} The text and keys were changed; the memory stays where it was.",)
         raise
-    return done
 
 
 def _refuse_to_vouch(entry: Entry, target: str) -> None:
-    """Refuse to move what came with a repository to where it would pass for the user's own words.
-
-    Raises:
-        Refused: Nobody vouched for it.
-    """
+    """Refuse to move what came with a repository to where it would pass for the user's own words."""
     if not entry.trusted and target != "workspace":
         raise Refused(
             f"{entry.path} came with the repository, and in {target} it would pass for the user's own. "
