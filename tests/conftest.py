@@ -24,6 +24,13 @@ OURS = ("MEMFS_", "WORKSPACE_MODE", "CLAUDE_PROJECT_DIR")
 TEST_SETTINGS = ("MEMFS_SOAK_SECONDS",)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure no coverage of what hypothesis repeats by the hundred: it would take half as long again."""
+    for item in items:
+        if getattr(getattr(item, "function", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nobodys_settings() -> Iterator[None]:
     """Hide from the tests what the person who runs them has set for memfs."""

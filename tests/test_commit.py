@@ -562,15 +562,20 @@ def test_without_memories_or_git_there_is_a_sentence(world: World, git: Git) -> 
 # ---- locks in the way (G86)
 
 
-def test_a_lock_of_gits_own_is_waited_for_and_never_touched(world: World, git: Git) -> None:
+def test_a_lock_of_gits_own_is_waited_for_and_never_touched(
+    world: World, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """HEAD has not moved and the lock is there; the second try, without it, commits."""
+    monkeypatch.setattr(memfs.repository, "LOCK_SECONDS", 0.2)
     git.put(".memory/new.md", "A new memory.\n")
     lock = git.put(".git/index.lock", "")
+    before = git.state()
 
-    error = refused(world, git)
+    with pytest.raises(Busy) as caught:
+        committing.commit(here(git))
 
-    assert error["code"] == "busy"
-    assert str(lock) in str(error["message"])
+    assert str(lock) in str(caught.value)
+    assert git.state() == before
     assert lock.read_bytes() == b""
     lock.unlink()
     done(world, git)

@@ -355,7 +355,7 @@ freed = intact(saved)
 print(json.dumps([refused.code, str(refused), before, grown, after, found == len(saved), freed]))
 """
 
-    said = world.run(script, world.folder(), through=with_small_disk(world.home, "3m"))
+    said = world.run(script, world.folder(), through=with_small_disk(world.home, "1m"))
 
     code, sentence, *facts = json.loads(said)
     assert code == "no_space"

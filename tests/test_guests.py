@@ -6,6 +6,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from memfs.errors import NotFound
 from memfs.lines import add
 from memfs.lines import lines
 from memfs.lines import remove
+from memfs.locks import locked
 from memfs.workspace import Workspace
 from tests.worlds import World
 from tests.worlds import files_below
@@ -166,8 +168,9 @@ def test_trust_that_is_given_and_taken_at_once_is_as_it_was_said(tmp_path: Path)
     assert set(lines(path)) == {f"new{number}".encode() for number in range(10)}
 
 
-def test_a_process_that_holds_a_list_for_good_stops_no_other(world: World) -> None:
+def test_a_process_that_holds_a_list_for_good_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Projects are opened, read and saved to; what could not be written down is marked as a stranger's, no more."""
+    monkeypatch.setattr("memfs.lines.locked", partial(locked, seconds=0.2))
     world.state.mkdir()
     (world.root / "new").mkdir()
     held = os.open(world.state, os.O_RDONLY)

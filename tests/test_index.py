@@ -24,6 +24,7 @@ from memfs.index import Index
 from memfs.index import Recipe
 from memfs.index.folder import NAME
 from memfs.index.folder import SEGMENT_FILES
+from memfs.locks import flock
 from memfs.rank import Within
 from memfs.store import Store
 from memfs.workspace import Workspace
@@ -100,6 +101,16 @@ def index_held(world: World) -> Iterator[None]:
         yield
     finally:
         stopped(holder)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process wait for the index's lock for a moment, not for as long as people would."""
+
+    def briefly(fd: int, seconds: float, sentence: str) -> None:
+        flock(fd, min(seconds, 0.2), sentence)
+
+    monkeypatch.setattr("memfs.locks.flock", briefly)
 
 
 # ---- what is found
@@ -734,9 +745,9 @@ RIGHT = (
 
 
 def test_flipped_bits_never_kill_a_process_nor_make_it_wrong(built: World) -> None:
-    """100 rounds of 16 flipped bits: the command line ends by itself with the right answer, rebuilt or not."""
+    """40 rounds of 16 flipped bits: the command line ends by itself with the right answer, rebuilt or not."""
     rng = random.Random(28)
-    for _ in range(100):
+    for _ in range(40):
         check_flips(built, rng)
 
 
@@ -756,7 +767,7 @@ def test_flipped_bits_never_kill_a_process_in_a_long_run(built: World) -> None:
 def test_bits_that_flip_secretly_never_kill_a_process_and_a_reindex_mends_them(built: World) -> None:
     """Damage that keeps size and time is not looked for; it ends in an answer or in a rebuild, never in a crash."""
     rng = random.Random(82)
-    for _ in range(20):
+    for _ in range(12):
         flip(built, rng, 16, secretly=True)
 
         answer = memfs(built, "search", "own0023x", "--json")
@@ -836,6 +847,7 @@ def test_reindexing_twice_gives_the_same_and_changes_no_memory(world: World) -> 
 # ---- a cache that cannot be used
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_busy_index_is_told_and_is_no_error(world: World) -> None:
     """While another process writes the index a search answers with what is there, says so, and catches up later."""
     folder = world.folder()
@@ -846,6 +858,7 @@ def test_a_busy_index_is_told_and_is_no_error(world: World) -> None:
 
     with index_held(world):
         results = here.search("own0003x zebra")
+        world.config("[limits]\nsearch_refresh_seconds = 0.2\n")
         fresh = as_json(world, "search", "own0003x zebra")
 
     assert [hit.entry.memory.path for hit in results.hits][:1] == ["n0003.md"]
@@ -856,6 +869,7 @@ def test_a_busy_index_is_told_and_is_no_error(world: World) -> None:
     assert here.search("zebra").notes == ()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_save_beside_a_busy_index_succeeds_and_says_what_is_missing(world: World) -> None:
     """The file is what counts; the next search brings it in."""
     world.folder()
@@ -870,6 +884,7 @@ def test_a_save_beside_a_busy_index_succeeds_and_says_what_is_missing(world: Wor
     assert [hit.entry.memory.title for hit in here.search("zebra").hits] == ["Zebra"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_broken_index_that_is_busy_too_is_answered_from_memory(built: World) -> None:
     """The worst of both: another process holds the lock and the files are garbled; the answer is right all the same."""
     (built.cache / NAME / "meta.json").write_bytes(b"garbage")

@@ -267,6 +267,7 @@ def read(client: Client, model: Model) -> Iterator[str]:
             yield repr(resources.complete(client, name, typed))
 
 
+@pytest.mark.no_cover  # repeats what is measured elsewhere
 @pytest.mark.parametrize("seed", [*range(6), pytest.param(None, marks=pytest.mark.soak)])
 def test_whatever_is_asked_names_only_what_the_view_shows(tmp_path: Path, seed: int | None) -> None:
     """Hits, lists, counts, names, suggestions, errors, news and what hooks tell, after each of many random steps."""

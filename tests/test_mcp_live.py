@@ -25,6 +25,7 @@ from tests.serving import connected
 from tests.serving import heard
 from tests.serving import put
 from tests.serving import served
+from tests.serving import within
 from tests.worlds import World
 from tests.worlds import within_deadline
 
@@ -102,7 +103,7 @@ def write_anew(path: Path, text: str) -> None:
 def test_an_edit_in_an_editor_is_found_by_the_next_search(world: World, write: Callable[[Path, str], None]) -> None:
     """Again and again, and the text before is not found any more."""
     path = put(world.folder() / ".memory", "sub/a.md", "zebra edit0x\n")
-    with connected(world, MODERN) as agent:
+    with within(world, MODERN) as agent:
         assert titles(agent) == ["zebra edit0x"]
         for number in range(1, 10):
             write(path, f"zebra edit{number}x\n")
@@ -114,7 +115,7 @@ def test_an_edit_in_an_editor_is_found_by_the_next_search(world: World, write: C
 def test_files_that_come_go_and_change_their_name_are_found_by_the_next_search(world: World) -> None:
     """A new folder with a file, a rename, a removal, a folder renamed and removed."""
     store = world.folder() / ".memory"
-    with connected(world) as agent:
+    with within(world) as agent:
         assert titles(agent) == []
         path = put(store, "new/deep/a.md", "zebra one\n")
         assert titles(agent) == ["zebra one"]
@@ -180,7 +181,7 @@ def test_subscribers_are_told_of_what_an_editor_does(world: World, era: str) -> 
     put(store, "a.md", "---\nid: aaa\ntags: [db]\n---\nfirst\n")
     put(store, "b.md", "---\nid: bbb\n---\nsecond\n")
     one, other = "memory://memory/aaa", "memory://memory/bbb"
-    with connected(world, era) as agent, agent.following(RECENT, BY_TAG, one, other) as told:
+    with within(world, era) as agent, agent.following(RECENT, BY_TAG, one, other) as told:
         put(store, "a.md", "---\nid: aaa\ntags: [db]\n---\nedited\n")
         assert heard(told, RECENT, BY_TAG, one)
         assert other not in told
@@ -222,7 +223,7 @@ def test_who_follows_the_global_store_is_told_of_that_alone(world: World, era: s
     """A change in the workspace is none of the global resources'; one in the global store concerns both."""
     world = hybrid(world)
     put(world.home / "global", "g.md", "a global zebra\n")
-    with connected(world, era) as agent, agent.following(GLOBAL_RECENT, GLOBAL_BY_TAG, RECENT) as told:
+    with within(world, era) as agent, agent.following(GLOBAL_RECENT, GLOBAL_BY_TAG, RECENT) as told:
         for number in range(3):  # the news of the first have come when those of the last have
             put(world.folder() / ".memory", "a.md", f"zebra {number}\n")
             assert within_deadline(lambda: told.count(RECENT) > number)  # noqa: B023  (asked at once)
@@ -237,7 +238,7 @@ def test_who_follows_the_global_store_is_told_of_that_alone(world: World, era: s
 def test_a_new_file_changes_the_list_of_resources_and_an_edit_does_not(world: World, era: str) -> None:
     """Told to whoever is connected (handshake era) or listens (since); a client then lists anew and finds it."""
     put(world.folder() / ".memory", "a.md", "---\nid: aaa\n---\nzebra\n")
-    with connected(World(world.root, {"MEMFS_MODE": "global"}), era) as agent, agent.following(RECENT) as told:
+    with within(World(world.root, {"MEMFS_MODE": "global"}), era) as agent, agent.following(RECENT) as told:
         for number in range(2):
             told.clear()
             put(world.home / "global", f"{number}.md", f"---\nid: id{number}\n---\nA new zebra\n")
@@ -253,7 +254,7 @@ def test_a_new_file_changes_the_list_of_resources_and_an_edit_does_not(world: Wo
 
 def test_a_client_of_the_handshake_era_need_not_subscribe_to_learn_of_new_lists(world: World) -> None:
     """As the protocol says: `list_changed` comes to everybody."""
-    with connected(world, LEGACY) as agent:
+    with within(world, LEGACY) as agent:
         agent.call("memory_status")
         put(world.folder() / ".memory", "a.md", "zebra\n")
 
@@ -280,7 +281,7 @@ def test_after_unsubscribing_there_is_silence(world: World, era: str) -> None:
     store = world.folder() / ".memory"
     put(store, "a.md", "---\nid: aaa\n---\nfirst\n")
     one = "memory://memory/aaa"
-    with connected(world, era) as agent, agent.following(BY_TAG) as still:
+    with within(world, era) as agent, agent.following(BY_TAG) as still:
         with agent.following(RECENT, one) as told:
             put(store, "a.md", "---\nid: aaa\n---\nsecond\n")
             assert heard(told, RECENT, one)
@@ -299,7 +300,7 @@ def test_after_unsubscribing_there_is_silence(world: World, era: str) -> None:
 
 def test_a_subscription_to_what_is_not_there_yet_is_told_when_it_comes(world: World) -> None:
     """An id, and a title with a space in its address."""
-    with connected(world) as agent, agent.following("memory://memory/later", "memory://memory/My%20zebra") as told:
+    with within(world) as agent, agent.following("memory://memory/later", "memory://memory/My%20zebra") as told:
         put(world.folder() / ".memory", "a.md", "---\nid: later\n---\n# My zebra\n")
 
         assert heard(told, "memory://memory/later", "memory://memory/My%20zebra")
@@ -329,7 +330,7 @@ def test_a_watched_folder_that_is_deleted_and_made_anew_is_told_of(world: World)
     """The whole store goes, and another one comes: subscribers hear both."""
     store = world.folder() / ".memory"
     put(store, "a.md", "---\nid: aaa\n---\nfirst\n")
-    with connected(world) as agent, agent.following("memory://memory/aaa") as told:
+    with within(world) as agent, agent.following("memory://memory/aaa") as told:
         (store / "a.md").unlink()
         store.rmdir()
         assert heard(told, "memory://memory/aaa")

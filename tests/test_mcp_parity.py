@@ -22,6 +22,7 @@ from tests.serving import Json
 from tests.serving import connected
 from tests.serving import put
 from tests.serving import text_of
+from tests.serving import within
 from tests.test_parity import ERRORS
 from tests.test_parity import same
 from tests.test_parity import stores
@@ -421,7 +422,7 @@ def test_what_reads_says_the_same_in_three_ways(machines: Machines) -> None:
 
 def test_what_writes_says_and_does_the_same_in_three_ways(machines: Machines) -> None:
     """The answers agree, and after each verb so do all files of all stores."""
-    with connected(machines.server) as agent:
+    with within(machines.server) as agent:
         for name, verb in WRITING.items():
             before = files_of(machines.server)
 
@@ -438,7 +439,7 @@ def test_copies_are_the_same_in_three_ways(machines: Machines) -> None:
         for name in "xyz":
             text = f"The nightly backup of {name} goes to another region, encrypted with its own key."
             put(world.folder() / ".memory", f"{name}.md", f"---\nid: {name}\ncreated: 2026-03-01\n---\n{text}\n")
-    with connected(machines.server) as agent:
+    with within(machines.server) as agent:
         before = files_of(machines.server)
         for merge in (False, True):
             flag = ["--merge"] if merge else []
@@ -474,7 +475,7 @@ REFUSED: dict[str, tuple[str, Json]] = {
 
 def test_a_refusal_has_the_same_code_and_facts_in_all_ways(machines: Machines) -> None:
     """The structured error is the command line's; the sentence too, but where recall had one of its own."""
-    with connected(machines.server) as agent:
+    with within(machines.server) as agent:
         for name, (tool, arguments) in REFUSED.items():
             like_the_tool = ("--type", "information", "--importance", "5") if tool == "store_memory" else ()
             typed = memfs(machines.command, *ERRORS[name][0], *like_the_tool, "--json")
@@ -500,7 +501,7 @@ def test_every_memory_of_a_long_list_is_reached_by_its_cursor_once(world: World)
 
     found: list[str] = []
     cursor: Json = {}
-    with connected(world, MODERN) as agent:
+    with within(world, MODERN) as agent:
         while True:
             page = agent.call("list_memories", limit=5, **cursor)
             found += [each["memory_id"] for each in page["memories"]]

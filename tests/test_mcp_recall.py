@@ -22,6 +22,7 @@ from tests.serving import Json
 from tests.serving import connected
 from tests.serving import put
 from tests.serving import text_of
+from tests.serving import within
 from tests.worlds import World
 
 ABSENT = object()
@@ -674,7 +675,7 @@ def test_limits_that_recall_only_advertised_are_applied(recalled: World) -> None
     for number in range(12):
         recalled.open().save(f"giraffe {number}", {"importance": str(5 + number % 2)})
 
-    with connected(recalled, MODERN) as agent:
+    with within(recalled, MODERN) as agent:
         found = agent.call("search_memories", query="giraffe")
         context = agent.call("recall_relevant_context", current_task="giraffe")
 
@@ -715,7 +716,7 @@ def at(hour: int, minute: int = 0) -> float:
 def test_a_window_of_time_is_a_document_in_the_form_and_groups_that_are_asked_for(windowed: World) -> None:
     """Markdown, plain text or JSON; oldest first, or by type, importance or tags; narrowed by importance and type."""
     window: Json = {"start_timestamp": at(10), "end_timestamp": at(11)}
-    with connected(windowed, MODERN) as agent:
+    with within(windowed, MODERN) as agent:
 
         def document(**more: object) -> str:
             return text_of(agent.result("get_time_window_context", {**window, **more}))
@@ -750,7 +751,7 @@ def test_a_window_of_time_is_a_document_in_the_form_and_groups_that_are_asked_fo
 def test_a_window_of_time_is_the_last_hour_unless_it_is_named(world: World) -> None:
     """Hours or minutes up to now; an empty window is an answer, and an impossible one a sentence."""
     put(world.folder() / ".memory", "old.md", "---\nid: old\ncreated: 2020-01-01\n---\nlong ago\n")
-    with connected(world) as agent:
+    with within(world) as agent:
         empty = agent.call("get_time_window_context")
         agent.call("store_memory", content="just now")
         lately = [
@@ -769,7 +770,7 @@ def test_a_window_of_time_is_the_last_hour_unless_it_is_named(world: World) -> N
 
 def test_a_session_that_summed_up_nothing_says_so(world: World) -> None:
     """As recall: no success, the message, and how far was looked back."""
-    with connected(world) as agent:
+    with within(world) as agent:
         answer = agent.call("summarize_session", lookback_minutes=30)
 
     message = "No memories found in the specified lookback period"
@@ -870,7 +871,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("era", ERAS)
 def test_every_resource_of_recall_has_its_body(world: World, era: str) -> None:
     """Lists in their order, searches, one memory, what there is; with query parameters, and tags of any characters."""
-    with connected(shelved(world), era) as agent:
+    with within(shelved(world), era) as agent:
         for uri, (expected, about) in LISTS.items():
             answer = agent.read(uri)
             assert ids(answer) == expected, uri
@@ -910,7 +911,7 @@ def test_every_resource_of_recall_has_its_body(world: World, era: str) -> None:
 
 def test_sessions_are_resources(world: World) -> None:
     """Their list has them newest first; one has its memories in the order in which it was given them."""
-    with connected(shelved(world)) as agent:
+    with within(shelved(world)) as agent:
         made = agent.call("organize_session", session_name="Keys", memory_ids=["ccc", "aaa"], summary="What we did")
         [listed] = agent.read("memory://sessions")["sessions"]
         one = agent.read(f"memory://session/{made['session_id']}")
@@ -932,7 +933,7 @@ def test_in_isolated_mode_global_resources_are_an_error_with_recalls_sentence(wo
     """Recent, by type, by tag, important, search: each of the five."""
     put(world.home / "global", "g.md", "secret zebra\n")
     paths = ("recent", "by-type/decision", "by-tag/db", "important", "search?q=zebra")
-    with connected(world) as agent:
+    with within(world) as agent:
         for path in paths:
             error = agent.unread(f"memory://global/{path}")
             assert error.message == GLOBAL_IN_ISOLATED
@@ -942,7 +943,7 @@ def test_in_isolated_mode_global_resources_are_an_error_with_recalls_sentence(wo
 def test_the_three_prompts_of_recall_are_there(world: World) -> None:
     """`workspace_context` tells what is known, the other two how to work; none takes an argument."""
     put(world.home / "global", "g.md", "---\ntype: directive\nimportance: 9\n---\nAlways test zebras.\n")
-    with connected(machine(world, "hybrid"), MODERN) as agent:
+    with within(machine(world, "hybrid"), MODERN) as agent:
         listed = {each.name: each for each in agent.do(agent.client.list_prompts).prompts}
         known, session, automatic = (agent.prompt(name) for name in listed)
 

@@ -77,10 +77,11 @@ def everywhere(agent: Agent, query: str, **more: object) -> list[tuple[str, str]
 
 
 @contextmanager
-def agents(world: World, *folders: Path) -> Iterator[list[Agent]]:
-    """Start a server in each of *folders*; yield who speaks with them."""
+def agents(world: World, *folders: Path, apart: bool = False) -> Iterator[list[Agent]]:
+    """Have a server in each of *folders*, *apart* as a process of its own; yield who speaks with them."""
     with ExitStack() as stack:
-        yield [stack.enter_context(connected(world, MODERN, folder=folder)) for folder in folders]
+        connect = connected if apart else within
+        yield [stack.enter_context(connect(world, MODERN, folder=folder)) for folder in folders]
 
 
 # ---- groups
@@ -90,7 +91,7 @@ def test_a_groups_store_is_its_members_own(world: World) -> None:
     """What one saves to it the other finds and changes; who is no member neither sees nor reaches it."""
     shop, api, other = used(world, "shop", "api", "other")
     world.config(settings('mode = "hybrid"', team=[members(shop, api)]))
-    with agents(world, shop, api, other) as (one, two, outsider):
+    with agents(world, shop, api, other, apart=True) as (one, two, outsider):
         saved = one.call("store_memory", content="Prices are zebra cents.", scope="group:team")
         batch = one.call("store_batch_memories", memories=[{"content": "A zebra batch.", "scope": "group:team"}])
         decided = one.call("quick_store_decision", decision="A zebra decision", scope="group:team")
@@ -151,7 +152,7 @@ def test_an_agent_in_isolated_mode_takes_no_part(world: World) -> None:
     put(shop / ".memory", "a.md", "---\nchannels: [news]\n---\nzebra\n")
     put(world.home / "groups" / "team", "g.md", "zebra\n")
     world.config(settings('channels = ["*"]', team=[members(shop, api), 'share = "members"']))
-    with connected(world, folder=api) as agent:
+    with within(world, folder=api) as agent:
         assert ids(agent, "zebra") == set()
         assert "not available in isolated mode" in agent.refused("store_memory", content="x", scope="group:team")
         assert "not visible from here" in agent.refused("search_memories", query="zebra", scope="project:shop")
@@ -235,7 +236,7 @@ def test_a_question_across_projects_is_an_act_that_the_user_switched_on(world: W
     put(api / ".memory", "b.md", "---\nid: bbb\n---\nA zebra among many other words that say nothing at all.\n")
     put(secret / ".memory", "s.md", "---\nid: sss\n---\nzebra\n")
     put(world.home / "global", "g.md", "---\nid: ggg\n---\nzebra\n")
-    with connected(world, folder=api) as agent:
+    with within(world, folder=api) as agent:
         assert SWITCHED_OFF in agent.refused("search_all_projects", query="zebra")
         assert SWITCHED_OFF in agent.refused("get_memory", memory_id="aaa", project="shop")
         assert agent.call("get_memory", memory_id="bbb", project="api")["scope"] == "workspace"

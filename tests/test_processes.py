@@ -301,8 +301,9 @@ def test_a_search_sees_what_was_saved_before_it_began(world: World) -> None:
     assert said[2:] == ["20\n", "20\n"]
 
 
-def test_a_memory_is_found_by_name_though_the_index_is_busy(world: World) -> None:
+def test_a_memory_is_found_by_name_though_the_index_is_busy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """While somebody else writes the index for long, a save is acknowledged, and what was saved can be read."""
+    monkeypatch.setattr("memfs.workspace.freshness.INDEX_WAIT_SECONDS", 0.2)
     workspace = world.open()
     workspace.save("before", {"title": "Before"})
     cache = os.open(world.cache, os.O_RDONLY)

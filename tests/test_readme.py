@@ -40,6 +40,7 @@ def test_each_console_block_runs_and_answers_as_shown(block: str, tmp_path: Path
     launcher = binaries / "memfs"
     launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m memfs "$@"\n')
     launcher.chmod(0o755)
+    (tmp_path / ".gitconfig").write_text("[user]\nname = Reader\nemail = reader@example.org\n")
     env = {
         "HOME": str(tmp_path),
         "PATH": f"{binaries}:{os.environ['PATH']}",

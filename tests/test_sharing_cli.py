@@ -32,8 +32,11 @@ def saved(world: World, name: str, text: str, *options: str) -> dict[str, Any]:
 
 
 def seen(world: World, name: str, *query: str) -> list[tuple[str, str]]:
-    """Return scope and title of what a search for *query* finds in the workspace *name*, by title."""
-    hits = as_json(world, "search", *query, folder=world.folder(name))["hits"]
+    """Return scope and title of what is found in the workspace *name* for *query*; by the command with options."""
+    folder = world.folder(name)
+    if len(query) == 1:
+        return sorted((hit.entry.store.scope, hit.entry.memory.title) for hit in world.open(folder).search(*query).hits)
+    hits = as_json(world, "search", *query, folder=folder)["hits"]
     return sorted((hit["scope"], hit["title"]) for hit in hits)
 
 
@@ -42,7 +45,7 @@ def three(world: World) -> World:
     """Return a machine in hybrid mode with the projects `api`, `web` and `other`, a memory in each."""
     world.config('mode = "hybrid"\n')
     for name in ("api", "web", "other"):
-        saved(world, name, f"The lighthouse of {name}.", "--title", f"In {name}")
+        world.open(world.folder(name)).save(f"The lighthouse of {name}.", {"title": f"In {name}"})
     return world
 
 
@@ -212,7 +215,8 @@ def test_memfs_home_as_a_member_by_hand_shows_nothing_of_it(three: World) -> Non
         f'mode = "hybrid"\n[groups.shop]\nshare = "members"\nmembers = ["{api}", "{three.root}/home", "{three.home}"]\n'
     )
 
-    assert seen(three, "api", "lighthouse") == [("workspace", "In api")]
+    hits = as_json(three, "search", "lighthouse", folder=api)["hits"]  # only a process has its home in this HOME
+    assert [hit["title"] for hit in hits] == ["In api"]
 
 
 @pytest.mark.parametrize(

@@ -348,6 +348,7 @@ class Memories(RuleBasedStateMachine):
             assert self.other.get(memory.id).path == self.path(nearest)
 
 
+@pytest.mark.no_cover  # repeats what is measured elsewhere
 def test_whatever_happens_memfs_finds_what_the_files_say() -> None:
     """Saves, edits, renames, copies, moves, damage and undo in any order: files, list, get and search agree."""
     run(Memories, examples=12, steps=25)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextlib import suppress
 from functools import partial
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -936,8 +937,11 @@ def held(world: World, store: Store) -> Iterator[subprocess.Popen[str]]:
         stopped(holder)
 
 
-def test_a_lock_that_is_held_too_long_is_an_error_that_says_so(world: World, store: Store, other: Store) -> None:
+def test_a_lock_that_is_held_too_long_is_an_error_that_says_so(
+    world: World, store: Store, other: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No writer waits for ever, none goes on without the lock, and readers do not wait at all."""
+    monkeypatch.setattr(Store, "lock", partialmethod(Store.lock, 0.3))
     mine = store.write("a.md", b"mine", ABSENT)
     other.write("b.md", b"theirs", ABSENT)
     refused: list[Callable[[], object]] = [

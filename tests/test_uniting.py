@@ -240,6 +240,7 @@ def keep(law: Callable[[Three], None], examples: int) -> None:
     settings(max_examples=examples, suppress_health_check=list(HealthCheck))(checked)()
 
 
+@pytest.mark.no_cover  # repeats what is measured elsewhere
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_uniting_keeps_to_its_laws(law: Callable[[Three], None]) -> None:
     """Edits, tags, moves, swaps, copies, removals and additions, on both sides, in any order."""
