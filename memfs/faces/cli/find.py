@@ -168,7 +168,16 @@ def list_command(
 @click.command()
 @common
 def status_command(*, as_json: bool) -> None:
-    """Say where this is and what is visible."""
+    """Say where this is, what is visible, and what waits.
+
+    \b
+    memfs status
+    memfs -C ~/code/shop status
+
+    For each scope: how many memories, and who sees them. In git: what is not committed, changed,
+    removed, ignored or in conflict; of what is synced: with what, and how much is not pushed yet.
+    Then what cannot be read, is not trusted, or is only found once the index has caught up.
+    """
     from memfs import learned
     from memfs.faces import render_health
 

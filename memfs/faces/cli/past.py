@@ -69,6 +69,10 @@ def diff_command(memory: str, first: str, second: str, *, as_json: bool) -> None
 def blame_command(memory: str, *, as_json: bool) -> None:
     """Show where each line of a memory comes from.
 
+    \b
+    memfs blame "How we deploy"
+    memfs blame 01KAJX
+
     That is a commit, or, where git does not have it, what memfs did.
     """
     from memfs.comparing import blame
