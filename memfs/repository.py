@@ -88,7 +88,7 @@ class Repository:
             GitFailed: There is no git, or git does not open it: it is another user's.
             Refused: It is bare: it has no work tree.
         """
-        if not any(_may_be_git(place) for place in (folder, *folder.parents)):
+        if not any(worktree.may_be_git(place) for place in (folder, *folder.parents)):
             return None
         asked = (
             "--is-bare-repository",
@@ -403,16 +403,9 @@ class Repository:
             Refused: Git would write its log of that through a link.
             GitFailed: It names another.
         """
-        self._refuse_linked_logs(ref)
+        if log := worktree.linked_log(self.folder, ref):
+            raise Refused(f"{log} is a link, or lies behind one; git would write to its target.")
         self.run("update-ref", *(("-m", "memfs", ref, new) if new else ("-d", ref)), *old)
-
-    def _refuse_linked_logs(self, ref: str) -> None:
-        shared = self.folder / "commondir"
-        common = self.folder / shared.read_text().strip() if shared.is_file() else self.folder
-        head = (self.folder / "HEAD").read_text(errors="replace").removeprefix("ref:").strip()
-        for folder, name in ((self.folder, "HEAD"), (common, head), (common, ref)):
-            if os.path.realpath(folder / "logs" / name) != os.path.join(os.path.realpath(folder), "logs", name):  # noqa: PTH118
-                raise Refused(f"{folder / 'logs' / name} is a link, or lies behind one; git would write to its target.")
 
     @property
     def _moved(self) -> Moved:
@@ -453,8 +446,3 @@ def _commit_of(revision: str) -> tuple[str, ...]:
 def _below(folder: str) -> list[str]:
     """Return what limits a git command to *folder*; nothing where that is the top."""
     return [_literally(folder)] if folder else []
-
-
-def _may_be_git(place: Path) -> bool:
-    """Return whether *place* looks like a work tree's top, or like a bare repository; spares starting git."""
-    return (place / ".git").exists() or (place / "HEAD").exists()

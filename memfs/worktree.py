@@ -45,6 +45,22 @@ def checked_out(folder: Path) -> str | None:
     return f"{place} {[(stamp.st_ino, stamp.st_size, stamp.st_mtime_ns) for stamp in stamps]}"
 
 
+def may_be_git(place: Path) -> bool:
+    """Return whether *place* looks like a work tree's top, or like a bare repository; spares starting git."""
+    return (place / ".git").exists() or (place / "HEAD").exists()
+
+
+def linked_log(folder: Path, ref: str) -> Path | None:
+    """Return which log of HEAD or *ref* in the git folder *folder* is a link, or behind one, None when none is."""
+    shared = folder / "commondir"
+    common = folder / shared.read_text().strip() if shared.is_file() else folder
+    head = (folder / "HEAD").read_text(errors="replace").removeprefix("ref:").strip()
+    for place, name in ((folder, "HEAD"), (common, head), (common, ref)):
+        if os.path.realpath(place / "logs" / name) != os.path.join(os.path.realpath(place), "logs", name):  # noqa: PTH118
+            return place / "logs" / name
+    return None
+
+
 def underway(folder: Path) -> str:
     """Return what the user of the git folder *folder* is in the middle of, in words; empty when nothing."""
     return next((words for name, words in UNDERWAY.items() if (folder / name).exists()), "")
