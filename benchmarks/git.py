@@ -100,6 +100,7 @@ class Bench:
         world = World.make(self.folder / "past", FEW)
         git(world.project, "init", "-q")
         memfs(world, "commit")
+        os.sync()  # or the disk is at work on what was written for the measurements
         asked = corpus.questions(world.notes, self.runs, seed=3)
         first = memfs(world, "search", "--at", "HEAD", "--", asked[0].text)
         yield Row(f"search --at, {FEW:,} memories, first", "s", [first], Goal(1.0), "a process, index and all")

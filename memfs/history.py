@@ -109,7 +109,7 @@ class NoVersion(NotFound):
         sentence = f"{memory_id} has no other version: there is nothing to bring back, and nothing to compare with."
         if name:
             what = "has no version, or more than one, that begins with"
-            sentence = f"{memory_id} {what} {name[:80]!r}; `memfs history` lists them all, the newest are {listed}."
+            sentence = f"{memory_id} {what} {name[:80]!r}; its history lists them all, the newest are {listed}."
         super().__init__(memory_id, sentence=sentence)
 
 

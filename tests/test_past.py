@@ -175,6 +175,8 @@ def test_a_hit_says_where_it_lay_and_when(world: World, git: Git) -> None:
     whole = memfs(world, "get", "beta", "--at", "v1~0", folder=git.folder)
     assert f"{where} @ {name[:10]}, 2024-06-01" in whole.out
     assert "Deploy with care." in whole.out
+    nothing = memfs(world, "search", "nosuchword", "--at", "2024-06-01", folder=git.folder).out
+    assert f"`memfs list --at {found['at']['commit'][:10]}` shows what there was" in " ".join(nothing.split())
     assert "at" not in as_json(world, "search", "green", folder=git.folder)
 
 

@@ -257,10 +257,9 @@ def results_lines(results: Results, now: datetime) -> Iterator[Line]:
         yield [(" " * len(mark), ""), *_snippet_pieces(hit.snippet, MATCH)]
         yield []
     if not results.hits:
-        yield [
-            ("Nothing found.", ""),
-            (" Fewer words, or other ones, may do better; `memfs list` shows what there is.", DIM),
-        ]
+        at = f" --at {results.at.commit[:10]}" if results.at else ""
+        rest = f" Fewer words, or other ones, may do better; `memfs list{at}` shows what there {'was' if at else 'is'}."
+        yield [("Nothing found.", ""), (rest, DIM)]
     yield from note_lines(results.notes)
 
 
