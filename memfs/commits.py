@@ -207,7 +207,7 @@ def is_in_git(store: Store) -> bool:
 
 
 def around(store: Store) -> Repository | None:
-    """Return the repository around *store*, whose prefix leads there; the folder may be gone.."""
+    """Return the repository around *store*, whose prefix leads there; the folder itself may be gone."""
     place = store.root if store.is_there() else store.root.parent
     repository = Repository.of(place) if place.is_dir() else None
     if repository is not None and place != store.root:  # it was removed as a whole

@@ -109,7 +109,8 @@ class NoVersion(NotFound):
         sentence = f"{memory_id} has no other version: there is nothing to bring back, and nothing to compare with."
         if name:
             what = "has no version, or more than one, that begins with"
-            sentence = f"{memory_id} {what} {name[:80]!r}; its history lists them all, the newest are {listed}."
+            where = "`memfs history`, or get_memory_history, lists them all"
+            sentence = f"{memory_id} {what} {name[:80]!r}; {where}, the newest are {listed}."
         super().__init__(memory_id, sentence=sentence)
 
 
