@@ -159,7 +159,7 @@ def _happening(here: Workspace, change: Change, origin: Change | None) -> Happen
         said.memory_id,
         said.title,
         _place(here, change),
-        not store.is_project or trust.vouches(here.config.state, trust.place_of(store.root.parent), said.digest),
+        not store.is_project or trust.vouches(here.config.state, trust.places_of(store.root.parent), said.digest),
         "memfs" if done else "other",
         (done.session or (said.session if done.verb == "save" else "")) if done else "",
         _place(here, origin) if origin else None,

@@ -85,13 +85,13 @@ def look(here: Workspace) -> Look:
     store = _store(here)
     if trust.is_trusted(state, workspace):
         return Look(store, always=True)
-    place = trust.place_of(workspace)
+    places = trust.places_of(workspace)
     strangers, unread = [], []
     for path in sorted(store.scan().files):
         try:
             with suppress(NotFound):  # taken away since it was listed
                 file = store.read(path)
-                if not trust.vouches(state, place, file.digest):
+                if not trust.vouches(state, places, file.digest):
                     is_change = trust.has_accepted(state, workspace, path)
                     strangers.append(Stranger(path, file.raw.decode("utf-8", "replace"), file.digest, is_change))
         except StorageFailed as error:

@@ -102,8 +102,8 @@ class Past:
     def _placed(self, entry: Entry) -> Entry:
         """Return *entry* where it lay, and whether anybody vouches for such a text there."""
         store = self._stores[entry.store.key]
-        place = trust.place_of(store.root.parent)
-        trusted = not store.is_project or trust.vouches(self._state, place, entry.file.digest)
+        places = trust.places_of(store.root.parent)
+        trusted = not store.is_project or trust.vouches(self._state, places, entry.file.digest)
         return entry._replace(store=store, trusted=trusted, at=self._moments[store.key])
 
 

@@ -8,8 +8,10 @@ import os
 import re
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
+from memfs import worktree
 from memfs.errors import Invalid
 from memfs.errors import StorageFailed
 from memfs.lines import add
@@ -58,22 +60,38 @@ def place_of(workspace: Path) -> bytes:
     return os.fsencode(os.path.realpath(workspace))
 
 
+def places_of(workspace: Path) -> Sequence[bytes]:
+    """Return the `place_of` *workspace* and, where git linked it to a main work tree, of that: one repository's both.
+
+    Whatever comes is trusted in both if it is in the main one; single texts are accepted for all at once.
+    """
+    place = place_of(workspace)
+    main = worktree.main_of(Path(os.fsdecode(place)))
+    return (place, os.fsencode(main)) if main else (place,)
+
+
 def is_trusted(state: Path, workspace: Path) -> bool:
     """Return whether the user said that whatever comes into *workspace* is theirs or their team's."""
-    return place_of(workspace) in lines(state / TRUSTED)
+    return _lists(state / TRUSTED, places_of(workspace))
 
 
-def vouches(state: Path, place: bytes, digest: str) -> bool:
-    """Return whether the text of *digest* in the workspace whose `place_of` is *place* is the user's or their team's.
+def vouches(state: Path, places: Sequence[bytes], digest: str) -> bool:
+    """Return whether the text of *digest* in the workspace of *places*, see `places_of`, is the user's or their team's.
 
     It is when they trust whatever comes there, accepted just this text, or had memfs write it.
     """
-    return place in lines(state / TRUSTED) or digest.encode() in lines(_accepted(state, place))
+    return _lists(state / TRUSTED, places) or digest.encode() in lines(_accepted(state, places))
+
+
+def is_known(state: Path, workspace: Path) -> bool:
+    """Return whether the user vouched for anything in *workspace*, be it for what was there when they looked."""
+    places = places_of(workspace)
+    return _lists(state / TRUSTED, places) or _lists(state / LOOKED_AT, places)
 
 
 def accepted(state: Path, workspace: Path) -> Collection[bytes]:
     """Return the digests of the texts in *workspace* that were accepted one by one, among marks of their paths."""
-    return lines(_accepted(state, place_of(workspace)))
+    return lines(_accepted(state, places_of(workspace)))
 
 
 def accepted_digests(state: Path, workspace: Path) -> Collection[str]:
@@ -93,9 +111,9 @@ def accept(state: Path, workspace: Path, texts: Iterable[tuple[str, str]]) -> No
         Invalid: See `set_trusted`.
         StorageFailed: The state folder cannot be written.
     """
-    place = _one_line(workspace)
-    add(_accepted(state, place), [line for path, digest in texts for line in (digest.encode(), _mark(path))])
-    add(state / LOOKED_AT, [place])
+    places = _one_line_each(workspace)
+    add(_accepted(state, places), [line for path, digest in texts for line in (digest.encode(), _mark(path))])
+    add(state / LOOKED_AT, places[-1:])
 
 
 def trusted_workspaces(state: Path) -> list[Path]:
@@ -109,25 +127,31 @@ def looked_at(state: Path) -> list[Path]:
 
 
 def set_trusted(state: Path, workspace: Path, *, trusted: bool) -> None:
-    """Trust whatever comes into *workspace*; or nothing of it, not even what was accepted.
+    """Trust whatever comes into *workspace*; or nothing of it and of its `places_of`, not even what was accepted.
 
     Raises:
         Invalid: Its path holds a line break, and would be more than one line of the list.
         StorageFailed: The state folder cannot be written.
     """
-    place = _one_line(workspace)
+    places = _one_line_each(workspace)
     if trusted:
-        add(state / TRUSTED, [place])
+        add(state / TRUSTED, places[:1])
         return
-    remove(state / TRUSTED, place)
-    remove(state / LOOKED_AT, place)
-    path = _accepted(state, place)
+    for place in places:
+        remove(state / TRUSTED, place)
+        remove(state / LOOKED_AT, place)
+    path = _accepted(state, places)
     with StorageFailed.met(path, "remove"):
         path.unlink(missing_ok=True)
 
 
-def _accepted(state: Path, place: bytes) -> Path:
-    return state / "accepted" / hashlib.sha256(place).hexdigest()[:16]
+def _lists(path: Path, places: Sequence[bytes]) -> bool:
+    known = lines(path)
+    return any(place in known for place in places)
+
+
+def _accepted(state: Path, places: Sequence[bytes]) -> Path:
+    return state / "accepted" / hashlib.sha256(places[-1]).hexdigest()[:16]
 
 
 def _mark(path: str) -> bytes:
@@ -135,8 +159,8 @@ def _mark(path: str) -> bytes:
     return b"/" + hashlib.sha256(path.encode()).hexdigest()[:16].encode()
 
 
-def _one_line(workspace: Path) -> bytes:
-    place = place_of(workspace)
-    if b"\n" in place:
+def _one_line_each(workspace: Path) -> Sequence[bytes]:
+    places = places_of(workspace)
+    if any(b"\n" in place for place in places):
         raise Invalid("A folder with a line break in its path cannot be trusted; rename it first.")
-    return place
+    return places

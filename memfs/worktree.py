@@ -80,14 +80,36 @@ def folder_around(folder: Path) -> Path | None:
     Raises:
         OSError, ValueError: What stands in its place cannot be read, or names none.
     """
-    place = next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
-    if place is None:
+    if (top := _top(folder)) is None:
         return None
-    git = place / ".git"
-    if git.is_dir():
-        return git
-    # a linked work tree, or a submodule
-    return place / _beginning(git).removeprefix("gitdir:").strip()
+    git = top / ".git"
+    return git if git.is_dir() else _named_in(git)  # of a linked work tree, or a submodule
+
+
+def main_of(folder: Path) -> Path | None:
+    """Return where in the main work tree *folder*, a path without links, would lie; None unless it is in a linked one.
+
+    What a work tree says of the main one's git folder counts if that says the same of it, as `git worktree add` has
+    them do: who puts a file `.git` into a folder cannot have it pass for a work tree of another repository.
+    """
+    with suppress(OSError, ValueError):
+        top = _top(folder)
+        if top and (top / ".git").is_file():
+            place = Path(os.path.realpath(_named_in(top / ".git")))
+            common = place.parent.parent
+            back = os.path.realpath(_named_in(place / "gitdir"))
+            if back == str(top / ".git") and place.parent == common / "worktrees" and common.name == ".git":
+                return common.parent / folder.relative_to(top)
+    return None
+
+
+def _top(folder: Path) -> Path | None:
+    return next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
+
+
+def _named_in(path: Path) -> Path:
+    """Return what the file *path* of git names."""
+    return path.parent / _beginning(path).removeprefix("gitdir:").strip()
 
 
 def _beginning(path: Path) -> str:

@@ -75,8 +75,8 @@ class Model:
             for path in sorted(folder.rglob("*.md")) if folder.is_dir() else ():
                 raw = path.read_bytes()
                 memory = memories.parse(raw, path.name)
-                place = trust.place_of(folder.parent)
-                spoken = store not in PROJECTS or trust.vouches(self.world.state, place, memories.digest(raw))
+                places = trust.places_of(folder.parent)
+                spoken = store not in PROJECTS or trust.vouches(self.world.state, places, memories.digest(raw))
                 found[path] = store, frozenset(memory.channels if spoken else ()), memory.tags[0]
         return found
 

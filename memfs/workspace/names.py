@@ -43,7 +43,7 @@ class Names:
         self.index = freshness.index
         self._fresh = freshness.all
         self._ask = freshness.ask
-        self._places: dict[str, bytes] = {}
+        self._places: dict[str, Sequence[bytes]] = {}
 
     def at_once(self, memory_id: str, stores: Sequence[Store]) -> Entry | None:
         """Return the memory whose file the index knows by the written id *memory_id*, if that still stands in it.
@@ -195,9 +195,9 @@ class Names:
         return self._entry(store, memory, file)
 
     def _entry(self, store: Store, memory: Memory, file: File) -> Entry:
-        if (place := self._places.get(store.key)) is None:
-            place = self._places[store.key] = trust.place_of(store.root.parent)
-        trusted = not store.is_project or trust.vouches(self.config.state, place, file.digest)
+        if (places := self._places.get(store.key)) is None:
+            places = self._places[store.key] = trust.places_of(store.root.parent)
+        trusted = not store.is_project or trust.vouches(self.config.state, places, file.digest)
         learned = self.index.learned(store).find(memory.path)
         return Entry(memory, store, file, trusted, learned and learned.of(file.raw))
 

@@ -68,8 +68,8 @@ class TakeBack:
         return Known(memory_id, present, kept, list(dict.fromkeys(places)), self._vouches)
 
     def _vouches(self, store: Store, raw: bytes) -> bool:
-        place = trust.place_of(store.root.parent)
-        return not store.is_project or trust.vouches(self._names.config.state, place, memories.digest(raw))
+        places = trust.places_of(store.root.parent)
+        return not store.is_project or trust.vouches(self._names.config.state, places, memories.digest(raw))
 
     def _known(self, memory_id: str = "") -> Iterator[tuple[Store, Version]]:
         """Yield the journal's entries for a memory, or for all, of one's own stores, newest first.

@@ -132,7 +132,8 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
     The text of a project that you cloned is a stranger's: it is marked `untrusted` wherever it is
     shown, and no agent is told of it unasked. What a later pull brings is a stranger's again. What
     memfs writes here for you is yours. A memory that memfs began here is trusted whatever comes, as
-    with --always: `memfs trust --list` shows which are.
+    with --always: `memfs trust --list` shows which are. A work tree that `git worktree add` linked to
+    this one is trusted with it.
     """
     from memfs import learned
     from memfs import looking
@@ -223,20 +224,22 @@ def untrust_command(path: Path | None, *, as_json: bool) -> None:
     """Trust nothing of this project any more.
 
     Neither what was accepted nor what you saved here. PATH is another project's folder, there or gone.
+    In a linked git work tree, what the main one is trusted with is taken back for both.
     """
     from memfs.settings import meant
 
     here = workspace()
     place = Path(os.path.realpath(path)) if path else here.view.workspace
     vouched = list(map(str, (*trust.trusted_workspaces(here.config.state), *trust.looked_at(here.config.state))))
-    if str(place) not in vouched:
+    known = [each for each in map(os.fsdecode, trust.places_of(place)) if each in vouched]
+    if not known:
         near = meant(str(place), dict.fromkeys(vouched), "projects that you trust")
         raise Invalid(f"{place} is not trusted, so there is nothing to take back.{near}")
     trust.set_trusted(here.config.state, place, trusted=False)
     if as_json:
         tell({"workspace": str(place), "trusted": False})
     else:
-        say([[("No longer trusted: ", ""), (inert(str(place)), "bold")]])
+        say([[("No longer trusted: ", ""), (inert(" and ".join(known)), "bold")]])
 
 
 @click.command()

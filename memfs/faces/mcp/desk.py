@@ -209,8 +209,8 @@ class _Learner:
 
         self._workspace.refresh(store)
         state, own = self._workspace.config.state, self._workspace.view.own
-        vouched = {*trust.trusted_workspaces(state), *trust.looked_at(state)}
-        known = [checked_out(each.root) for each in own if not each.is_project or each.root.parent in vouched]
+        vouched = [store for store in own if not store.is_project or trust.is_known(state, store.root.parent)]
+        known = [checked_out(each.root) for each in vouched]
         if any(ground != "" for ground in known) and known != self._learned:
             from memfs import learned
 
