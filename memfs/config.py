@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.locks import put
 from memfs.words import LANGUAGES
+from memfs.worktree import places
 
 MODES = ("isolated", "global", "hybrid")
 NAMED_MODE = ("--mode", "MEMFS_MODE", "WORKSPACE_MODE")
@@ -100,14 +102,29 @@ class Config(NamedTuple):
 
     def subscriptions(self, workspace: Path) -> tuple[str, ...]:
         """Return the patterns of the channels that *workspace* subscribes to."""
-        return tuple(dict.fromkeys((*self.channels.get("", ()), *self.channels.get(str(workspace), ()))))
+        return tuple(dict.fromkeys(chain(*(self.channels.get(place, ()) for place in ("", *_names(workspace))))))
+
+    def is_private(self, workspace: Path) -> bool:
+        """Return whether the memories of *workspace* are seen nowhere else, whatever they say."""
+        return not self.private.isdisjoint(_names(workspace))
+
+    def groups_of(self, workspace: Path) -> Sequence[str]:
+        """Return the names of the groups that *workspace* is a member of."""
+        own = set(_names(workspace))
+        return [name for name, members in sorted(self.groups.items()) if not own.isdisjoint(members)]
 
     def mode_for(self, workspace: Path) -> tuple[str, str]:
         """Return the mode of *workspace*, and where it was set, in words."""
         if self.mode_is_named:
             return self.mode, self.mode_source
-        own = self.workspace_modes.get(str(workspace))
-        return (own, f'[workspaces."{workspace}"] in {self.path}') if own else (self.mode, self.mode_source)
+        for place in filter(self.workspace_modes.get, _names(workspace)):
+            return self.workspace_modes[place], f'[workspaces."{place}"] in {self.path}'
+        return self.mode, self.mode_source
+
+
+def _names(workspace: Path) -> Sequence[str]:
+    """Return what config.toml may call *workspace*: a linked work tree has the settings of the main one, too."""
+    return [str(workspace), *map(str, places(workspace))]
 
 
 def load(environ: Mapping[str, str] | None = None, mode: str | None = None) -> Config:

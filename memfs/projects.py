@@ -61,7 +61,7 @@ def known(config: Config, also: Iterable[Path] = ()) -> Sequence[Project]:
     """Return every project that is known, in the order in which they came to be known, then *also* these folders."""
     folders = list(dict.fromkeys([*(Path(os.fsdecode(line)) for line in lines(config.state / KNOWN)), *also]))
     names = _names(folders, config)
-    return [Project(each, names[each], str(each) in config.private, each.is_dir()) for each in folders]
+    return [Project(each, names[each], config.is_private(each), each.is_dir()) for each in folders]
 
 
 def reachable(config: Config, also: Iterable[Path] = ()) -> Sequence[Project]:

@@ -281,7 +281,7 @@ def audience(store: Store, config: Config) -> str:
     if store.scope.startswith("group:"):
         return f"the members of {store.scope}, in hybrid mode{f', and by {by_channel}' if config.channels else ''}"
     here = f"{'this workspace' if store.scope == 'workspace' else store.scope}, in isolated and hybrid mode"
-    if place in config.private:
+    if config.is_private(store.root.parent):
         return f"{here}; nobody else, as it is private"
     sharing = sorted(name for name in config.sharing if place in config.groups.get(name, ()))
     others = [f"the members of group:{name}" for name in sharing]
@@ -299,7 +299,7 @@ def view(workspace: Path, config: Config) -> View:
     if mode != "global" and os.path.realpath(workspace / FOLDER) not in homes(config):
         parts.append(Part(workspace_store(workspace), weights["workspace"]))
     member = os.path.realpath(workspace)
-    groups = [name for name, members in sorted(config.groups.items()) if member in members and mode == "hybrid"]
+    groups = config.groups_of(workspace) if mode == "hybrid" else ()
     parts += [Part(group_store(config, name), weights["group"]) for name in groups]
     if mode != "isolated":
         parts.append(Part(global_store(config), weights["global"]))

@@ -87,7 +87,7 @@ def values(config: Config, workspace: Path) -> dict[str, str | float | bool]:
     own: dict[str, str | bool] = {
         "search.language": ", ".join(config.languages),
         "name": config.names.get(str(workspace), ""),
-        "private": str(workspace) in config.private,
+        "private": config.is_private(workspace),
     }
     mode = config.mode_for(workspace)[0]
     flags = {"cross_project": config.cross_project, "search.semantic": config.semantic}

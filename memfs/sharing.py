@@ -158,10 +158,10 @@ def _seen_by_member(found: Group, workspace: Path, config: Config) -> Iterable[s
     if not found.shares:
         return
     fellows = [each.workspace for each in found.members if each.workspace != workspace]
-    shown = [str(each) for each in fellows if str(each) not in config.private]
+    shown = [str(each) for each in fellows if not config.is_private(each)]
     if shown:
         yield f"It sees the memories of its fellow members too, which are only read: {', '.join(shown)}."
-    if str(workspace) in config.private:
+    if config.is_private(workspace):
         yield "It is private, so its fellow members see nothing of it."
     else:
         yield "Its fellow members, in hybrid mode, see its own memories."

@@ -61,13 +61,11 @@ def place_of(workspace: Path) -> bytes:
 
 
 def places_of(workspace: Path) -> Sequence[bytes]:
-    """Return the `place_of` *workspace* and, where git linked it to a main work tree, of that: one repository's both.
+    """Return what the lists have of *workspace* and of the main work tree, where git linked it to one.
 
     Whatever comes is trusted in both if it is in the main one; single texts are accepted for all at once.
     """
-    place = place_of(workspace)
-    main = worktree.main_of(Path(os.fsdecode(place)))
-    return (place, os.fsencode(main)) if main else (place,)
+    return tuple(map(os.fsencode, worktree.places(workspace)))
 
 
 def is_trusted(state: Path, workspace: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -86,21 +87,22 @@ def folder_around(folder: Path) -> Path | None:
     return git if git.is_dir() else _named_in(git)  # of a linked work tree, or a submodule
 
 
-def main_of(folder: Path) -> Path | None:
-    """Return where in the main work tree *folder*, a path without links, would lie; None unless it is in a linked one.
+def places(folder: Path) -> Sequence[Path]:
+    """Return *folder* with no link in its path and, in a linked work tree, where it would lie in the main one.
 
     What a work tree says of the main one's git folder counts if that says the same of it, as `git worktree add` has
     them do: who puts a file `.git` into a folder cannot have it pass for a work tree of another repository.
     """
+    place = Path(os.path.realpath(folder))
     with suppress(OSError, ValueError):
-        top = _top(folder)
+        top = _top(place)
         if top and (top / ".git").is_file():
-            place = Path(os.path.realpath(_named_in(top / ".git")))
-            common = place.parent.parent
-            back = os.path.realpath(_named_in(place / "gitdir"))
-            if back == str(top / ".git") and place.parent == common / "worktrees" and common.name == ".git":
-                return common.parent / folder.relative_to(top)
-    return None
+            git = Path(os.path.realpath(_named_in(top / ".git")))
+            common = git.parent.parent
+            back = os.path.realpath(_named_in(git / "gitdir"))
+            if back == str(top / ".git") and git.parent == common / "worktrees" and common.name == ".git":
+                return place, common.parent / place.relative_to(top)
+    return (place,)
 
 
 def _top(folder: Path) -> Path | None:
