@@ -195,19 +195,20 @@ class Remote:
         except GitFailed as error:
             raise Unreachable(f"{self} gave nothing: {self._reason(error)}. Try again.") from error
 
-    def take(self, commit: str, branch: str = "") -> bool:
+    def take(self, commit: str, branch: str = "", old: str = "") -> bool:
         """Return whether it has taken *commit* as *branch*; False when somebody else was faster.
 
         Args:
             commit: What. Nothing that the remote has is ever lost by it.
-            branch: The ref of a new branch; empty: its default branch goes on to *commit*.
+            branch: The ref of another branch than its default one, which goes on to *commit* if it is empty.
+            old: What that other branch is until then, below *commit*; empty: there is none.
 
         Raises:
             Unreachable: It refuses for another reason.
         """
-        new = [f"--force-with-lease={branch}:"] if branch else []  # which forces nothing: only where there is none
+        lease = [f"--force-with-lease={branch}:{old}"] if branch else []  # forces nothing: *commit* is on top of *old*
         what = ("--receive-pack=git-receive-pack", "--", self.address, f"{commit}:{branch or self.branch}")
-        answer = self._run("push", *_PUSHING, *new, *what, seconds=TRANSFER_SECONDS, fine=range(256))
+        answer = self._run("push", *_PUSHING, *lease, *what, seconds=TRANSFER_SECONDS, fine=range(256))
         said = f"{answer.line}\n{answer.said}"
         spoken = (
             line.removeprefix("remote:").strip() for line in answer.said.splitlines() if line.startswith("remote:")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -17,9 +18,11 @@ from typing import NamedTuple
 
 from memfs import credentials
 from memfs import memory as memories
+from memfs import worktree
 from memfs.answers import Entry
 from memfs.errors import Invalid
 from memfs.errors import Refused
+from memfs.git import GitFailed
 from memfs.network import Remote
 from memfs.network import reached
 from memfs.objects import Blob
@@ -36,6 +39,11 @@ BATCH = 200
 """Files of a remote that are looked through at once."""
 LOOKED_AT = 10
 """Of the branches that a memory was published on before, the last ones, to see whether one has it as it is."""
+_HELD = (
+    "%(if)%(symref)%(then)is another name of %(symref:short): name that%(else)%(if)%(worktreepath)%(then)"
+    "is checked out in %(worktreepath), whose files would fall behind it: `memfs commit` there%(end)%(end)"
+)
+"""What git is asked for why a branch is not moved."""
 
 
 class Piece(NamedTuple):
@@ -58,7 +66,7 @@ class Published(NamedTuple):
 
     Attributes:
         branch: Its name.
-        commit: Its one commit.
+        commit: The one that was made, its last.
         place: The repository that has it: a folder, or the address of a remote without credentials.
         pieces: What it has.
         push: The command that gives it to others; empty when it was pushed.
@@ -81,7 +89,7 @@ class Wish(NamedTuple):
     Attributes:
         to: `group:NAME`: pushed to the group's remote, on top of what that has. Empty: kept in the project's own
             repository, on top of HEAD.
-        branch: Its name; empty for one made of the first title.
+        branch: Its name; one that is there goes on with a commit. Empty for a new one, named after the first title.
         message: Of the commit; empty for the titles.
         allow_secret: Also what seems to hold a credential.
     """
@@ -92,15 +100,32 @@ class Wish(NamedTuple):
     allow_secret: bool = False
 
 
+class Ground(NamedTuple):
+    """Where the branch is to be.
+
+    Attributes:
+        place: The repository, for people.
+        onto: The commit that a new branch stands on.
+        branches: The refs that are there, and the commit of each.
+        against: Returns why the branch of a ref does not go on, in words; empty when nothing is against it.
+    """
+
+    place: str
+    onto: str
+    branches: Mapping[str, str]
+    against: Callable[[str], str]
+
+
 def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published:
-    """Make a branch that has memories of the workspace *here*; HEAD, index and files stay as they are.
+    """Make a branch that has memories of the workspace *here*, or go on with one; HEAD, index and files stay.
 
     Each of *references* is one as for `Workspace.get`.
 
     Raises:
         Refused: One is not the workspace's own, or not the user's, cannot be read as it stands, or holds a credential;
-            all of them are there already, or on a branch; there is no repository or remote, or it has nothing yet.
-        Invalid: The branch has no name that git takes, or that of another; there is no such group.
+            all of them are there already, or on a branch; there is no repository or remote, or it has nothing yet; the
+            branch is checked out, merged, the remote's default, or was changed by somebody else meanwhile.
+        Invalid: The branch has no name that git takes; there is no such group.
         Unreachable, GitFailed: As they say; nothing was published.
         NotFound, Ambiguous, Twins, OutOfScope: See `Workspace.get` and `View.store`.
     """
@@ -109,7 +134,13 @@ def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published
     entries = list({entry.path: entry for entry in map(here.get, references)}.values())
     for entry in entries:
         _refuse_unfit(entry, wish)
-    return _to_remote(here, entries, wish) if wish.to else _in_project(entries, wish)
+    done, earlier = _to_remote(here, entries, wish) if wish.to else _in_project(entries, wish)
+    if wish.branch or not earlier:
+        return done
+    options = [*(["--to", wish.to] if wish.to else []), *(["--allow-secret"] if wish.allow_secret else [])]
+    command = shlex.join(("memfs", "publish", *references, *options, "--branch", earlier))
+    note = f"The branch {earlier} has an earlier version; to put this one on top of it: `{command}`."
+    return done._replace(notes=(note, *done.notes))
 
 
 def _refuse_unfit(entry: Entry, wish: Wish) -> None:
@@ -141,8 +172,8 @@ def _refuse_unfit(entry: Entry, wish: Wish) -> None:
 # ---- in the project's own repository
 
 
-def _in_project(entries: Sequence[Entry], wish: Wish) -> Published:
-    """Make the branch on top of HEAD, in the repository around the workspace's memories."""
+def _in_project(entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
+    """Make the branch on top of HEAD, or go on with it, around the workspace's memories; return `_earlier`, too."""
     root = entries[0].store.root
     repository = Repository.of(root)
     if repository is None:
@@ -150,39 +181,57 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> Published:
     head = repository.head()
     if not head:
         raise Refused(f"{repository.top} has no commit yet, and a branch stands on one; commit something first.")
-    before = repository.own_tree(head)
-    places = {entry.path: repository.prefix + entry.memory.path for entry in entries}
-    pieces = _changed(entries, places, before, repository)
-    if not pieces:
-        raise Refused(f"There is nothing to publish: the last commit of {repository.top} has the same.")
     listed = repository.run("for-each-ref", "--format=%(refname) %(objectname)", HEADS).line.split("\n")
     branches = dict(line.split(" ") for line in listed if line)
-    if branch := _having(pieces, _given_before(entries, wish, branches), branches, repository):
-        raise _published_already(branch, str(repository.top))
+    ground = Ground(str(repository.top), head, branches, lambda ref: _against_here(ref, head, repository))
+    parent = _parent(wish, ground)
+    places = {entry.path: repository.prefix + entry.memory.path for entry in entries}
+    pieces = _changed(entries, places, repository.own_tree(parent), repository)
+    if not pieces and parent == head:
+        raise Refused(f"There is nothing to publish: the last commit of {repository.top} has the same.")
+    earlier = _earlier(pieces, _given_before(entries, wish, branches), ground, repository)
     branch = next(_names(entries, wish, repository, branches))
-    commit = _written(pieces, wish, repository, head)
-    repository.point(HEADS + branch, commit, "0" * len(commit))
+    commit = _written(pieces, wish, repository, parent)
+    old = branches.get(HEADS + branch, "")
+    try:
+        repository.point(HEADS + branch, commit, old or "0" * len(commit))
+    except GitFailed as error:
+        if repository.commit_of(HEADS + branch) != old:
+            raise _faster(branch, ground.place) from error
+        raise
     ignored = sorted(repository.ignored([piece.path for piece in pieces if piece.is_new]))
     notes = [f"An ignore rule keeps {path} out of git; the branch has it all the same." for path in ignored]
-    remote = _remote_of(repository)
+    remote = _remote_of(repository, branch)
     if not remote:
         notes.append("This repository has no remote yet; `git remote add origin URL` names one.")
     push = shlex.join(("git", "push", "--set-upstream", remote or "origin", branch))
-    return Published(branch, commit, str(repository.top), pieces, push, (), tuple(notes))
+    return Published(branch, commit, ground.place, pieces, push, (), tuple(notes)), earlier
 
 
-def _remote_of(repository: Repository) -> str:
-    """Return the remote that a branch is most likely meant for, empty when there is none."""
+def _against_here(ref: str, head: str, repository: Repository) -> str:
+    """Return why the branch *ref* of a project is not moved, in words; whatever else is named by its user may be."""
+    if held := repository.run("for-each-ref", f"--format={_HELD}", ref).line:
+        return held
+    if worktree.is_rebased(repository.folder, ref):
+        return "is being rebased: finish or abort that"
+    # compared by commits, not by files: what is proposed may have been committed here, too
+    is_in = not repository.run("merge-base", "--is-ancestor", ref, head, fine=(0, 1)).code
+    return "has nothing that HEAD has not: it was merged, or never begun" if is_in else ""
+
+
+def _remote_of(repository: Repository, branch: str) -> str:
+    """Return the remote that *branch* is pushed to by its settings, else a likely one; empty when there is none."""
+    chosen = repository.run("for-each-ref", "--format=%(push:remotename)", HEADS + branch).line
     listed = repository.run("config", "--name-only", "-z", "--get-regexp", r"^remote\..*\.url$", fine=(0, 1)).fields
     names = [name.removeprefix("remote.").removesuffix(".url") for name in listed]
-    return "origin" if "origin" in names else next(iter(names), "")
+    return next((name for name in (chosen, "origin", *names) if name in names), "")
 
 
 # ---- to the remote of a group
 
 
-def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> Published:
-    """Push the branch, on top of its default branch, to the remote of the group that is wished for."""
+def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
+    """Push it to the group's remote, on top of what it is there or of the default branch; return `_earlier`, too."""
     name = here.view.store(wish.to).scope.removeprefix("group:")
     shelf = shelf_of(here.config, group=name)
     if not shelf.remote:
@@ -197,20 +246,34 @@ def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> Publish
         theirs = remote.head()
         if not theirs:
             raise Refused(f"{remote} is empty, and a branch stands on something; `memfs sync --group {name}` first.")
-        if not repository.commit_of(theirs):
-            remote.fetch(remote.branch)
-        tree = repository.tree(theirs)
-        pieces = _changed(entries, _places(entries, tree, remote.blobs, repository), tree, repository)
-        if not pieces:
-            raise Refused(f"There is nothing to publish: {remote} has the same.")
         before = _given_before(entries, wish, remote.branches)
-        remote.fetch(*(name for name in before if not repository.commit_of(remote.branches[name])))
-        if branch := _having(pieces, before, remote.branches, repository):
-            raise _published_already(branch, str(remote))
-        commit = _written(pieces, wish, repository, theirs)
+        missing = [ref for ref in (remote.branch, *before) if not repository.commit_of(remote.branches[ref])]
+        remote.fetch(*missing)
+        if lost := next((ref for ref in missing if not repository.commit_of(remote.branches[ref])), ""):
+            raise _faster(lost, str(remote))
+        ground = Ground(str(remote), theirs, remote.branches, lambda ref: _against_there(ref, remote, repository))
+        parent = _parent(wish, ground)
+        tree = repository.tree(parent)
+        pieces = _changed(entries, _places(entries, tree, remote.blobs, repository), tree, repository)
+        if not pieces and parent == theirs:
+            raise Refused(f"There is nothing to publish: {remote} has the same.")
+        earlier = _earlier(pieces, before, ground, repository)
+        commit = _written(pieces, wish, repository, parent)
         branch = _given(remote, commit, _names(entries, wish, repository, remote.branches))
     stays = "What you published stays in this workspace, too; forget it here when the group's has come by `memfs sync`."
-    return Published(branch, commit, str(remote), pieces, "", remote.said, (stays,))
+    return Published(branch, commit, ground.place, pieces, "", remote.said, (stays,)), earlier
+
+
+def _against_there(ref: str, remote: Remote, repository: Repository) -> str:
+    """Return why the branch *ref* of *remote* is not moved, in words."""
+    if ref == remote.branch:
+        return "is what every member has: `memfs move` and `memfs sync` bring a memory there"
+    tip, onto = remote.branches[ref], remote.branches[remote.branch]
+    base = repository.run("merge-base", tip, onto, fine=(0, 1, 128)).line
+    was, now, there = (repository.tree(commit) for commit in (base, tip, onto))
+    # compared by files: a host may merge all of a branch's commits as one of its own, and nobody looks at it any more
+    is_in = all(there.get(path) == now.get(path) for path, _ in was.items() ^ now.items())
+    return "has nothing that the default branch has not: it was merged, or never begun" if is_in else ""
 
 
 def _places(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repository: Repository) -> dict[Path, str]:
@@ -244,14 +307,22 @@ def _found(entries: Sequence[Entry], tree: Mapping[str, Blob], load: Load, repos
 
 
 def _given(remote: Remote, commit: str, names: Iterator[str]) -> str:
-    """Push *commit* as a branch of the first of *names* that nobody was faster with, and return that name."""
+    """Push *commit* as the branch of the first of *names* that nobody was faster with, and return that name."""
     for name in islice(names, ATTEMPTS):
-        if remote.take(commit, HEADS + name):
+        if remote.take(commit, HEADS + name, remote.branches.get(HEADS + name, "")):
             return name
-    raise Refused(f"{remote} has another branch of that name since a moment ago; nothing was published. Try again.")
+    raise _faster(name, str(remote))
 
 
 # ---- what both share
+
+
+def _parent(wish: Wish, ground: Ground) -> str:
+    """Return the commit to stand on: what the branch that is wished for is now, or else what a new one stands on."""
+    ref = HEADS + wish.branch
+    if ref in ground.branches and (why := ground.against(ref)):
+        raise Refused(f"The branch {wish.branch} of {ground.place} {why}. Without --branch a new one is made.")
+    return ground.branches.get(ref, ground.onto)
 
 
 def _changed(
@@ -273,27 +344,35 @@ def _written(pieces: Sequence[Piece], wish: Wish, repository: Repository, parent
     return repository.write({piece.path: piece.raw for piece in pieces}, wish.message or said, [parent])
 
 
-def _having(pieces: Sequence[Piece], names: Sequence[str], branches: Mapping[str, str], repository: Repository) -> str:
-    """Return which of the refs *names* has all of *pieces* as they are, empty when none has."""
-    wanted = {repository.oid(piece.raw) for piece in pieces}
-    had = (name for name in names if wanted <= {blob.oid for blob in repository.tree(branches[name]).values()})
-    return next(had, "")
+def _earlier(pieces: Sequence[Piece], refs: Sequence[str], ground: Ground, repository: Repository) -> str:
+    """Return which of the branches *refs* may go on and has another version of one of *pieces*, empty when none does.
+
+    Raises:
+        Refused: One has all of them as they are.
+    """
+    trees = {ref: repository.own_tree(ground.branches[ref]) for ref in refs}
+    wanted, onto = {repository.oid(piece.raw) for piece in pieces}, repository.own_tree(ground.onto)
+    for ref, tree in trees.items():
+        if wanted <= {blob.oid for blob in tree.values()}:
+            raise Refused(
+                f"It is published already: the branch {ref.removeprefix(HEADS)} of {ground.place} has the same. "
+                "To have it on another one, too: `memfs publish --branch NAME`."
+            )
+    paths = [piece.path for piece in pieces]
+    have = (ref for ref, tree in trees.items() if any(tree.get(path) not in (None, onto.get(path)) for path in paths))
+    return next((ref for ref in have if not ground.against(ref)), "").removeprefix(HEADS)
 
 
-def _published_already(branch: str, place: str) -> Refused:
-    return Refused(
-        f"It is published already: the branch {branch.removeprefix(HEADS)} of {place} has the same. "
-        "To have it on another one, too: `memfs publish --branch NAME`."
-    )
+def _faster(branch: str, place: str) -> Refused:
+    name = branch.removeprefix(HEADS)
+    return Refused(f"Somebody changed the branch {name} of {place} a moment ago; nothing was published. Try again.")
 
 
 def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: Collection[str]) -> Iterator[str]:
-    """Yield names for the branch: the one that was wished for, else one of the first title, numbered if *taken*."""
+    """Yield names for the branch: the one that is wished for, else one of the first title, numbered if *taken*."""
     if name := wish.branch:
         if name[0] == "-" or name == "HEAD" or repository.run("check-ref-format", HEADS + name, fine=(0, 1)).code:
             raise Invalid(f"{name!r} is no name of a branch.")
-        if HEADS + name in taken:
-            raise Invalid(f"There is a branch {name} already; name another one.")
         yield name
         return
     yield from (name for name in _numbered(entries, taken) if HEADS + name not in taken)

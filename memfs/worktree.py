@@ -53,8 +53,7 @@ def may_be_git(place: Path) -> bool:
 
 def linked_log(folder: Path, ref: str) -> Path | None:
     """Return which log of HEAD or *ref* in the git folder *folder* is a link, or behind one, None when none is."""
-    shared = folder / "commondir"
-    common = folder / shared.read_text().strip() if shared.is_file() else folder
+    common = _common(folder)
     head = (folder / "HEAD").read_text(errors="replace").removeprefix("ref:").strip()
     for place, name in ((folder, "HEAD"), (common, head), (common, ref)):
         if os.path.realpath(place / "logs" / name) != os.path.join(os.path.realpath(place), "logs", name):  # noqa: PTH118
@@ -65,6 +64,14 @@ def linked_log(folder: Path, ref: str) -> Path | None:
 def underway(folder: Path) -> str:
     """Return what the user of the git folder *folder* is in the middle of, in words; empty when nothing."""
     return next((words for name, words in UNDERWAY.items() if (folder / name).exists()), "")
+
+
+def is_rebased(folder: Path, ref: str) -> bool:
+    """Return whether a rebase under way in a work tree, of all that share the git folder *folder*, will move *ref*."""
+    common = _common(folder)
+    names = ("rebase-merge/head-name", "rebase-merge/update-refs", "rebase-apply/head-name")
+    files = (place / name for place in (common, *common.glob("worktrees/*")) for name in names)
+    return any(ref in _beginning(file).split() for file in files)
 
 
 def ending(doing: str) -> str:
@@ -112,6 +119,12 @@ def _top(folder: Path) -> Path | None:
 def _named_in(path: Path) -> Path:
     """Return what the file *path* of git names."""
     return path.parent / _beginning(path).removeprefix("gitdir:").strip()
+
+
+def _common(folder: Path) -> Path:
+    """Return the git folder that all work trees of a repository share, of which one has the git folder *folder*."""
+    shared = folder / "commondir"
+    return folder / shared.read_text().strip() if shared.is_file() else folder
 
 
 def _beginning(path: Path) -> str:

@@ -36,6 +36,7 @@ from tests.worlds import new_world
 
 TEMPLATES = ROOT / "templates" / "git"
 TOKEN = "ghp_" + "a1B2" * 9
+LINKED = "git worktree add --quiet ../linked"
 OURS = "---\nid: 01KAJ9D3Q0V8M2XH5N7C4T6B1R\ntitle: Paging\nfuture: [kept]\n---\n\nOrders are paged by cursor.\r\n"
 
 
@@ -193,7 +194,7 @@ def test_several_memories_come_in_one_commit_and_only_what_differs(world: World)
 
 
 def test_a_branch_has_a_name_of_its_own(world: World) -> None:
-    """Made of the title, numbered when it is taken; one that is named is taken as it is, or refused."""
+    """Made of the title, numbered when it is taken; one that is named is taken as it is, or is no name."""
     git = begun(world)
     world.trusted()
     git("commit", "--quiet", "--allow-empty", "-m", "begun")
@@ -207,7 +208,7 @@ def test_a_branch_has_a_name_of_its_own(world: World) -> None:
 
     assert names == ["memfs/why-we-left-mysql", "memfs/why-we-left-mysql-2", "memfs/why-we-left-mysql-3"]
     put(world, "a.md", "# Why we left MySQL!\n")
-    for name in ("-x", "a..b", "HEAD", "a b", "x.lock", names[0]):
+    for name in ("-x", "a..b", "HEAD", "a b", "x.lock"):
         with pytest.raises(Invalid):
             publishing.publish(here, ["a.md"], Wish(branch=name))
     git("branch", "-D", *names)
@@ -250,6 +251,153 @@ def test_an_ignored_memory_is_published_with_a_word_about_it(world: World) -> No
 
     assert git.committed(done.branch) == [".memory/a.md"]
     assert any("An ignore rule keeps .memory/a.md out of git" in note for note in done.notes)
+
+
+# ---- a branch of the project that goes on
+
+
+def proposed(world: World) -> Git:
+    """Return the workspace `project` with a memory `a.md` that `memfs/a` has, and has another text since."""
+    git = begun(world)
+    world.trusted()
+    git.put(".gitignore", ".memory/\n")
+    git("add", ".gitignore")
+    git("commit", "--quiet", "-m", "begun")
+    put(world, "a.md", "# A\n")
+    publishing.publish(world.open(), ["a.md"], Wish())
+    put(world, "a.md", "# A\n\nMore.\n")
+    return git
+
+
+def test_a_branch_that_is_named_goes_on(world: World) -> None:
+    """By one commit on top of its own, whatever HEAD is now; what it has stays, and the same command pushes it."""
+    git = proposed(world)
+    origin = bare(world, "origin")
+    git("remote", "add", "origin", origin.folder)
+    git("push", "--quiet", "--set-upstream", "origin", "memfs/a")
+    first = git("rev-parse", "memfs/a")
+    git.put("later.py", "1\n")
+    git("add", "later.py")
+    git("commit", "--quiet", "-m", "later")
+    put(world, "b.md", "# B\n")
+    before = git.state()
+
+    done = as_json(world, "publish", "A", "B", "--branch", "memfs/a", "-m", "Better")
+
+    assert (done["branch"], done["commit"]) == ("memfs/a", git("rev-parse", "memfs/a"))
+    assert [(each["path"], each["new"]) for each in done["memories"]] == [
+        (".memory/a.md", False),
+        (".memory/b.md", True),
+    ]
+    assert git("rev-parse", "memfs/a^") == first
+    assert git.files("memfs/a") == [".gitignore", ".memory/a.md", ".memory/b.md"]
+    assert git.text(".memory/a.md", "memfs/a") == "# A\n\nMore.\n"
+    assert git("log", "--format=%s", "memfs/a") == "Better\nmemory: A\nbegun"
+    git(*done["push"].split()[1:])
+    assert origin("rev-parse", "memfs/a") == done["commit"]
+    git("update-ref", "refs/heads/memfs/a", first)
+    git("update-ref", "refs/remotes/origin/memfs/a", first)
+    assert git.state() == before
+
+
+def test_the_note_names_the_branch_with_the_earlier_version(world: World) -> None:
+    """And the command that improves it; not one that is merged, or that has another memory of that title."""
+    git = proposed(world)
+    references = ["A", str(world.folder() / ".memory" / "a.md")]
+
+    second = publishing.publish(world.open(), references, Wish())
+
+    assert second.branch == "memfs/a-2"
+    command = f"memfs publish A {references[1]} --branch memfs/a"
+    assert second.notes[0] == f"The branch memfs/a has an earlier version; to put this one on top of it: `{command}`."
+    assert memfs(world, *command.split()[1:]).code == 0
+    git("merge", "--quiet", "memfs/a-2")
+    git("rm", "--quiet", "--cached", ".memory/a.md")
+    git("commit", "--quiet", "-m", "not in git")
+    put(world, "a.md", "# A\n\nOnce more.\n")
+    third = publishing.publish(world.open(), ["A"], Wish(allow_secret=True))
+    assert third.branch == "memfs/a-3"
+    assert third.notes[0].endswith("`memfs publish A --allow-secret --branch memfs/a`.")
+    put(world, "other.md", "# A\n\nAnother.\n")
+    git("add", "--force", ".memory/other.md")
+    git("commit", "--quiet", "-m", "another")
+    put(world, "other.md", "# A\n\nAnother, once more.\n")
+    other = publishing.publish(world.open(), ["other.md"], Wish())
+    assert other.branch == "memfs/a-4"
+    assert not any("earlier version" in note for note in other.notes)
+
+
+def test_a_branch_whose_version_was_taken_is_no_earlier_one(world: World) -> None:
+    """Though git does not call it merged: by a host that makes one commit of many, or by hand."""
+    git = proposed(world)
+    put(world, "a.md", "# A\n")
+    git("add", "--force", ".memory/a.md")
+    git("commit", "--quiet", "-m", "taken")
+    put(world, "a.md", "# A\n\nMore.\n")
+
+    done = publishing.publish(world.open(), ["a.md"], Wish())
+
+    assert done.branch == "memfs/a-2"
+    assert not any("earlier version" in note for note in done.notes)
+    assert publishing.publish(world.open(), ["a.md"], Wish(branch="memfs/a")).branch == "memfs/a"
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("git switch --quiet memfs/a", "is checked out in {project}, .*`memfs commit` there"),
+        (f"{LINKED} memfs/a", "is checked out in {root}/linked, "),
+        (f"{LINKED} memfs/a && cd ../linked && ! git rebase --exec false HEAD^", "is being rebased"),
+        (f"{LINKED} -b b memfs/a && cd ../linked && ! git rebase --update-refs --exec false HEAD^", "is being rebased"),
+        ("git branch --move memfs/a b && git symbolic-ref refs/heads/memfs/a refs/heads/b", "is another name of b: "),
+        ("git merge --quiet memfs/a", "was merged, or never begun"),
+        ("git branch --quiet --force memfs/a main", "was merged, or never begun"),
+    ],
+    ids=["here", "linked", "rebased", "rebased along", "symbolic", "merged", "empty"],
+)
+def test_what_somebody_works_on_or_has_merged_is_not_moved(world: World, script: str, why: str) -> None:
+    """Files that are checked out would fall behind their branch; the sentence says why, and nothing is changed."""
+    git = proposed(world)
+    subprocess.run(["sh", "-c", script], cwd=git.folder, env=git.environ, check=True, capture_output=True)
+    put(world, "a.md", "# A\n\nMore.\n")
+    before = git.state()
+
+    with pytest.raises(Refused, match=why.format(project=git.folder, root=world.root)):
+        publishing.publish(world.open(), ["a.md"], Wish(branch="memfs/a"))
+
+    assert git.state() == before
+
+
+def test_any_other_branch_that_is_named_goes_on(world: World) -> None:
+    """It may be one with code, of somebody who wants the memory in the same pull request; pushed where that is."""
+    git = proposed(world)
+    for name in ("origin", "fork"):
+        git("remote", "add", name, bare(world, name).folder)
+    git("switch", "--quiet", "-c", "feature")
+    git.put("code.py", "1\n")
+    git("add", "code.py")
+    git("commit", "--quiet", "-m", "code")
+    git("push", "--quiet", "--set-upstream", "fork", "feature")
+    git("switch", "--quiet", "main")
+
+    done = publishing.publish(world.open(), ["a.md"], Wish(branch="feature"))
+
+    assert git.files("feature") == [".gitignore", ".memory/a.md", "code.py"]
+    assert done.push == "git push --set-upstream fork feature"
+
+
+def test_a_branch_that_is_changed_at_the_same_moment_stays(world: World) -> None:
+    """Moved, removed or made meanwhile: nothing is published."""
+    git = proposed(world)
+    for name, script in (("memfs/a", "git branch --force memfs/a main"), ("memfs/a", "git branch -D memfs/a"),
+                         ("new", "git branch new main")):  # fmt: skip
+        git("branch", "--force", "memfs/a", git("commit-tree", "-p", "main", "-m", "x", "main^{tree}"))
+        meanwhile = trap(world, "update-ref", f"{script} && git for-each-ref >../theirs")
+
+        refused = memfs(world, "publish", "A", "--branch", name, environ=meanwhile)
+
+        assert (refused.code, f"Somebody changed the branch {name} of" in refused.sentence) == (6, True)
+        assert git("for-each-ref") == (world.root / "theirs").read_text().rstrip("\n")
 
 
 # ---- a branch at the remote of a group
@@ -299,18 +447,80 @@ def test_a_memory_that_is_there_by_its_id_is_updated_where_it_is(world: World, t
     assert (again.code, "There is nothing to publish" in again.sentence) == (6, True)
 
 
-def test_no_branch_of_the_remote_is_ever_moved(world: World, team: Git) -> None:
-    """A second branch of that name is numbered; one that is named is refused when it is there."""
+def test_a_second_version_is_another_branch_unless_the_first_is_named(world: World, team: Git) -> None:
+    """The note has the command that puts it on top of the first instead, which also finds it by its id there."""
+    group = Git(world.home / "groups" / "team", user(world))
+    before = group.state()
     put(world, "a.md", "---\nid: 01KAJ000000000000000000009\ntitle: A\n---\n\nOne.\n")
     first = as_json(world, "publish", "A", "--to", "group:team")
     put(world, "a.md", "---\nid: 01KAJ000000000000000000009\ntitle: A\n---\n\nTwo.\n")
 
     second = as_json(world, "publish", "A", "--to", "group:team")
-    named = memfs(world, "publish", "A", "--to", "group:team", "--branch", "memfs/a")
+    command = "memfs publish A --to group:team --branch memfs/a"
+    (world.folder() / ".memory" / "a.md").rename(world.folder() / ".memory" / "renamed.md")
+    third = as_json(world, *command.split()[1:])
 
-    assert (first["branch"], second["branch"]) == ("memfs/a", "memfs/a-2")
-    assert team("rev-parse", "memfs/a") == first["commit"]
-    assert (named.code, "There is a branch memfs/a already" in named.sentence) == (2, True)
+    assert (first["branch"], second["branch"], third["branch"]) == ("memfs/a", "memfs/a-2", "memfs/a")
+    assert f"The branch memfs/a has an earlier version; to put this one on top of it: `{command}`." in second["notes"]
+    assert not any("earlier version" in note for note in (*first["notes"], *third["notes"]))
+    assert team("rev-parse", "memfs/a", "memfs/a^") == f"{third['commit']}\n{first['commit']}"
+    assert team("rev-parse", "memfs/a-2") == second["commit"]
+    assert team.committed("memfs/a") == ["a.md"]
+    assert team.text("a.md", "memfs/a").endswith("Two.\n")
+    assert group.state() == before
+    again = memfs(world, *command.split()[1:])
+    assert (again.code, "published already: the branch memfs/a of file://" in again.sentence) == (6, True)
+
+
+def test_a_branch_of_the_remote_that_is_over_is_not_moved(world: World, team: Git) -> None:
+    """Merged, or as one commit, which the host makes of many: nobody looks at it; the default one is everybody's."""
+    others = Git(world.root / "others", user(world))
+    for name, merging in (("merged", ("--no-ff",)), ("squashed", ("--squash",))):
+        put(world, f"{name}.md", f"# {name}\n")
+        as_json(world, "publish", name, "--to", "group:team")
+        as_json(world, "publish", name, "--to", "group:team", "--branch", "both") if name == "merged" else None
+        others("fetch", "--quiet", "origin")
+        others("merge", "--quiet", *merging, f"origin/memfs/{name}")
+        others("commit", "--quiet", "--allow-empty", "-m", "taken")
+        others("push", "--quiet", "origin", "HEAD:main")
+        put(world, f"{name}.md", f"# {name}\n\nMore.\n")
+    before = team("for-each-ref")
+
+    def refused(branch: str) -> str:
+        with pytest.raises(Refused, match="Without --branch a new one is made") as told:
+            publishing.publish(world.open(), ["merged", "squashed"], Wish("group:team", branch))
+        return str(told.value)
+
+    assert "it was merged" in refused("memfs/merged")
+    assert "it was merged" in refused("memfs/squashed")
+    assert "is what every member has" in refused("main")
+    assert team("for-each-ref") == before
+    done = publishing.publish(world.open(), ["squashed"], Wish("group:team"))
+    assert (done.branch, len(done.notes)) == ("memfs/squashed-2", 1)
+
+
+@pytest.mark.parametrize(
+    ("verb", "change"),
+    [("push", "gone on"), ("push", "gone back"), ("push", "removed"), ("fetch", "replaced")],
+)
+def test_a_branch_that_somebody_changes_meanwhile_is_theirs(world: World, team: Git, verb: str, change: str) -> None:
+    """Nothing is published, and whatever they made of it stays."""
+    put(world, "a.md", "# A\n")
+    publishing.publish(world.open(), ["a.md"], Wish("group:team"))
+    put(world, "a.md", "# A\n\nMore.\n")
+    clone = world.home / "groups" / "team"
+    shutil.rmtree(clone)  # one that has nothing of the branch takes its place
+    Git(world.root, user(world))("clone", "--quiet", "--single-branch", f"file://{team.folder}", clone)
+    later, another = (team("commit-tree", "-p", on, "-m", "x", "memfs/a^{tree}") for on in ("memfs/a", "main"))
+    theirs = {"gone on": later, "gone back": team("rev-parse", "main"), "removed": "", "replaced": another}[change]
+    moving = f"update-ref refs/heads/memfs/a {theirs}" if theirs else "update-ref -d refs/heads/memfs/a"
+    meanwhile = trap(world, verb, f"unset GIT_OBJECT_DIRECTORY; git --git-dir={team.folder} {moving}")
+
+    refused = memfs(world, "publish", "A", "--to", "group:team", "--branch", "memfs/a", environ=meanwhile)
+
+    assert (refused.code, "Somebody changed the branch memfs/a of file://" in refused.sentence) == (6, True)
+    assert team("rev-parse", "--quiet", "--verify", "memfs/a", fine=(0, 1)) == theirs
+    assert len(team("for-each-ref").splitlines()) == 1 + bool(theirs)
 
 
 def test_what_a_branch_of_the_remote_has_is_not_pushed_again(world: World, team: Git) -> None:
@@ -481,9 +691,12 @@ def test_a_clone_that_has_not_everything_is_synced_and_published_from(world: Wor
 
     as_json(world, "sync", "--group", "team")
     done = as_json(world, "publish", "Published", "--to", "group:team")
+    put(world, "p.md", f"# Published\n\n{text}\nMore.\n")
+    more = as_json(world, "publish", "Published", "--to", "group:team", "--branch", done["branch"])
 
     assert remote.text("db/c.md", "main") == "ours"
-    assert remote.committed(done["branch"]) == ["p.md"]
+    assert remote.committed(done["commit"]) == remote.committed(more["commit"]) == ["p.md"]
+    assert remote("rev-parse", f"{done['branch']}^") == done["commit"]
     others("pull", "--quiet", "origin", "main")
     everything = {path: raw for path, raw in files_below(others.folder).items() if not path.startswith(".git/")}
     assert len(everything) == 14

@@ -20,7 +20,9 @@ from memfs.faces.cli.common import workspace
 @click.command()
 @click.argument("memories", nargs=-1, required=True, metavar="MEMORY...")
 @click.option("--to", default="", metavar="group:NAME", help="Push it to the group's remote.")
-@click.option("--branch", default="", metavar="NAME", help="What the branch is called; default: memfs/ and the title.")
+@click.option(
+    "--branch", default="", metavar="NAME", help="Which branch, new or not; default: a new one, memfs/ and the title."
+)
 @click.option("-m", "--message", default="", metavar="TEXT", help="What the commit says; default: the title.")
 @click.option("--allow-secret", is_flag=True, help="Publish what seems to hold a credential.")
 @common
@@ -32,10 +34,11 @@ def publish_command(
     \b
     memfs publish 01KAJ9D3Q0                    (in the project's own repository; `git push` is yours)
     memfs publish 01KAJ9D3Q0 --to group:team    (pushed to the repository that the group syncs with)
+    memfs publish 01KAJ9D3Q0 --branch memfs/retries     (one more commit on it: the same pull request)
 
-    They come as they are on disk, on top of the last commit: of yours, or of the group's remote. A
-    memory that is there already by its id is updated. What is checked out here stays as it is,
-    and nothing is ever forced.
+    They come as they are on disk, on top of the last commit: of yours, or of the group's remote; of
+    a --branch that is there, on top of that one's. A memory that is there already by its id is
+    updated. What is checked out or merged stays as it is, and nothing is ever forced.
     """
     from memfs import publishing
 
