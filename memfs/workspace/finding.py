@@ -25,9 +25,6 @@ from memfs.errors import Refused
 from memfs.query import Filters
 from memfs.query import Query
 from memfs.rank import Within
-from memfs.recalled import Sign
-from memfs.recalled import pieces
-from memfs.recalled import strongest
 from memfs.store import Store
 from memfs.workspace.names import Names
 
@@ -170,6 +167,10 @@ class Finding:
 
     def recalled(self, prompt: str) -> Sequence[Entry]:
         """Return the memories that *prompt* strongly recalls and somebody vouches for, best first."""
+        from memfs.recalled import Sign
+        from memfs.recalled import pieces
+        from memfs.recalled import strongest
+
         self._fresh(self.view.stores)
         places = self._places(self.view.stores, VOUCHED)
         now = self._now()
