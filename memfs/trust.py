@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
 from pathlib import Path
@@ -68,7 +69,15 @@ def vouches(state: Path, place: bytes, digest: str) -> bool:
 
     It is when they trust whatever comes there, accepted just this text, or had memfs write it.
     """
-    return place in lines(state / TRUSTED) or digest.encode() in lines(_accepted(state, place))
+    return vouching(state, place)(digest)
+
+
+def vouching(state: Path, place: bytes) -> Callable[[str], bool]:
+    """Return what tells of a digest what `vouches` would now, without a look at the lists for each."""
+    if place in lines(state / TRUSTED):
+        return lambda _: True
+    texts = lines(_accepted(state, place))
+    return lambda digest: digest.encode() in texts
 
 
 def accepted(state: Path, workspace: Path) -> Collection[bytes]:

@@ -107,16 +107,16 @@ class Finding:
         """Return the first *limit* of *candidates* that are there and match *pattern*, each with its scores."""
         chosen: list[tuple[Entry, float, float]] = []
         taken = set()
-        for place, text, weight in candidates:
+        scores = {place: (text, weight) for place, text, weight in candidates}
+        for entry in self._names.each(scores):
+            same = entry.memory.id, entry.file.digest
+            # a clone of a repository holds the same memories once more
+            double = same in taken and entry.store not in self.view.own
+            if not double and (entry.trusted or not filters.vouched) and pattern.matches(entry):
+                taken.add(same)
+                chosen.append((entry, *scores[entry.store.key, entry.memory.path]))
             if len(chosen) == limit or pattern.note:
                 break
-            for entry in self._names.entries([place]):
-                same = entry.memory.id, entry.file.digest
-                # a clone of a repository holds the same memories once more
-                double = same in taken and entry.store not in self.view.own
-                if not double and (entry.trusted or not filters.vouched) and pattern.matches(entry):
-                    taken.add(same)
-                    chosen.append((entry, text, weight))
         return chosen
 
     def _candidates(
