@@ -1,10 +1,12 @@
-"""What the verbs answer with: records of values, for every face alike."""
+"""What the verbs answer with, and what they save: records of values, for every face alike."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from typing import NamedTuple
 
@@ -15,12 +17,27 @@ from memfs.memory import Memory
 from memfs.memory import Problem
 from memfs.store import File
 from memfs.store import Store
+from memfs.values import Value
 
 if TYPE_CHECKING:
     from memfs.committing import Standing
 
 LAST_SECOND = 253_402_300_799
 """Of the year 9999; some file systems hold later times, and no calendar does."""
+
+
+class Draft(NamedTuple):
+    """A memory to be saved.
+
+    Attributes:
+        body: Markdown; may be empty when there is a title.
+        values: Untyped values by key of the format; `id` and `created` are made when absent.
+        scope: The wish: `workspace`, `global` or `group:<name>`; empty for the mode's own.
+    """
+
+    body: str
+    values: Mapping[str, Value] = MappingProxyType({})
+    scope: str = ""
 
 
 class Moment(NamedTuple):

@@ -91,6 +91,7 @@ INSIDE: dict[str, tuple[tuple[str, ...], ...]] = {
         ("memfs.workspace.edits", "memfs.workspace.finding", "memfs.workspace.health", "memfs.workspace.neighbours"),
         ("memfs.workspace.takeback", "memfs.workspace.saving"),
         ("memfs.workspace.moving", "memfs.workspace.folding"),
+        ("memfs.workspace.parts",),
         ("memfs.workspace.tidying", "memfs.workspace.reverting"),
         ("memfs.workspace",),
     ),
@@ -211,6 +212,8 @@ LONGEST_FUNCTION = 60
 LONGEST_MODULE = 550
 HEAVY = ("rich", "regex", "tomlkit", "detect_secrets", "mcp", "git", "watchdog", "asyncio", "numpy")
 """What a fresh process that only looks something up has no time for."""
+CHANGING = ("edits", "saving", "folding", "moving", "takeback", "neighbours", "health")
+"""The parts of the workspace that the same has no time for."""
 
 
 @cache
@@ -443,6 +446,7 @@ def test_looking_up_a_memory_loads_only_what_that_takes(world: World) -> None:
 
     loaded = loaded_by(world, "get", saved)
 
+    assert loaded & {"memfs.undo", *(f"memfs.workspace.{name}" for name in CHANGING)} == set()
     assert loaded & {*HEAVY, "yaml", "frontmatter", "difflib", "shutil", "subprocess"} == set()
     assert "tantivy" in loaded
 

@@ -11,6 +11,7 @@ import pytest
 from benchmarks import corpus
 from memfs import trust
 from memfs.answers import Done
+from memfs.answers import Draft
 from memfs.errors import Invalid
 from memfs.errors import NotFound
 from memfs.errors import Refused
@@ -20,7 +21,6 @@ from memfs.errors import Unwritable
 from memfs.memory import Link
 from memfs.memory import compose
 from memfs.values import Value
-from memfs.workspace import Draft
 from memfs.workspace import Workspace
 from memfs.workspace.neighbours import MOST_LINKS
 from tests.worlds import World

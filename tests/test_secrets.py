@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from memfs.answers import Draft
 from memfs.credentials import _OVERLAP
 from memfs.credentials import _PIECE
 from memfs.credentials import _SHAPES
@@ -23,7 +24,6 @@ from memfs.errors import SecretFound
 from memfs.faces.mcp.schemas import TOOLS
 from memfs.memory import new_id
 from memfs.values import Value
-from memfs.workspace import Draft
 from tests.commands import as_json
 from tests.commands import memfs
 from tests.serving import within

@@ -15,6 +15,7 @@ from memfs import projects
 from memfs import query as queries
 from memfs import scope as scopes
 from memfs.answers import Done
+from memfs.answers import Draft
 from memfs.answers import Entry
 from memfs.answers import Event
 from memfs.answers import Listing
@@ -25,21 +26,12 @@ from memfs.index import Index
 from memfs.query import NO_FILTERS
 from memfs.query import Filters
 from memfs.store import Store
-from memfs.undo import Journal
 from memfs.values import Value
-from memfs.workspace.edits import Edits
 from memfs.workspace.finding import Finding
-from memfs.workspace.folding import Folding
 from memfs.workspace.freshness import Freshness
 from memfs.workspace.freshness import Hints
-from memfs.workspace.health import Health
-from memfs.workspace.moving import Moving
 from memfs.workspace.names import Names
-from memfs.workspace.neighbours import Neighbours
 from memfs.workspace.reverting import Reverting
-from memfs.workspace.saving import Draft as Draft
-from memfs.workspace.saving import Saving
-from memfs.workspace.takeback import TakeBack
 from memfs.workspace.tidying import Tidying
 
 MAX_LIMIT, MAX_OFFSET = 1_000, 1_000_000
@@ -65,17 +57,9 @@ class Workspace(Reverting, Tidying):
         self.config = config
         self.view = view
         self.index = index
-        self.journal = Journal(config.state)
         self._freshness = Freshness(view, index, config.search_refresh_seconds)
         self._names = Names(view, config, self._freshness)
-        self._edits = Edits(self.journal, self._names)
-        self._saving = Saving(self._names, self._edits)
-        self._folding = Folding(self._names, self._edits)
-        self._neighbours = Neighbours(self._names)
-        self._moving = Moving(self._names, self._edits)
-        self._takeback = TakeBack(self._names, self._edits)
         self._finding = Finding(self._names, at)
-        self._health = Health(self._names)
         self._lock = threading.RLock()
 
     @property

@@ -25,9 +25,6 @@ from memfs.errors import Refused
 from memfs.query import Filters
 from memfs.query import Query
 from memfs.rank import Within
-from memfs.recalled import Sign
-from memfs.recalled import pieces
-from memfs.recalled import strongest
 from memfs.store import Store
 from memfs.workspace.names import Names
 
@@ -110,16 +107,16 @@ class Finding:
         """Return the first *limit* of *candidates* that are there and match *pattern*, each with its scores."""
         chosen: list[tuple[Entry, float, float]] = []
         taken = set()
-        for place, text, weight in candidates:
+        scores = {place: (text, weight) for place, text, weight in candidates}
+        for entry in self._names.each(scores):
+            same = entry.memory.id, entry.file.digest
+            # a clone of a repository holds the same memories once more
+            double = same in taken and entry.store not in self.view.own
+            if not double and (entry.trusted or not filters.vouched) and pattern.matches(entry):
+                taken.add(same)
+                chosen.append((entry, *scores[entry.store.key, entry.memory.path]))
             if len(chosen) == limit or pattern.note:
                 break
-            for entry in self._names.entries([place]):
-                same = entry.memory.id, entry.file.digest
-                # a clone of a repository holds the same memories once more
-                double = same in taken and entry.store not in self.view.own
-                if not double and (entry.trusted or not filters.vouched) and pattern.matches(entry):
-                    taken.add(same)
-                    chosen.append((entry, text, weight))
         return chosen
 
     def _candidates(
@@ -170,6 +167,10 @@ class Finding:
 
     def recalled(self, prompt: str) -> Sequence[Entry]:
         """Return the memories that *prompt* strongly recalls and somebody vouches for, best first."""
+        from memfs.recalled import Sign
+        from memfs.recalled import pieces
+        from memfs.recalled import strongest
+
         self._fresh(self.view.stores)
         places = self._places(self.view.stores, VOUCHED)
         now = self._now()

@@ -11,6 +11,7 @@ from datetime import datetime
 from memfs import memory as memories
 from memfs import scope as scopes
 from memfs.answers import Done
+from memfs.answers import Draft
 from memfs.answers import Entry
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
@@ -21,7 +22,6 @@ from memfs.values import Value
 from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_unwritable
 from memfs.workspace.names import Names
-from memfs.workspace.saving import Draft
 
 _FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 _LAID_OUT = re.compile(r"^(?:\s|```|~~~)", re.MULTILINE)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from functools import partial as bound
 from pathlib import Path
+from typing import NamedTuple
 
 from memfs import memory as memories
 from memfs import query as queries
@@ -23,6 +26,7 @@ from memfs.errors import NotFound
 from memfs.errors import OutsideStore
 from memfs.errors import StorageFailed
 from memfs.errors import Twins
+from memfs.index import Table
 from memfs.memory import Memory
 from memfs.scope import View
 from memfs.store import File
@@ -170,36 +174,57 @@ class Names:
 
     def entries(self, places: Iterable[tuple[str, str]]) -> Sequence[Entry]:
         """Return the memories at *places* (store key, path) as their files are now, in that order."""
+        return list(self.each(places))
+
+    def each(self, places: Iterable[tuple[str, str]]) -> Iterator[Entry]:
+        """Yield what `entries` returns; who vouches, and what git said, is looked up once for each store."""
         stores = {store.key: store for store in self.view.stores}
-        entries = []
+        known: dict[str, _Known] = {}
         for key, path in places:
+            store = stores[key]
+            if key not in known:
+                known[key] = self._known(store)
             with suppress(NotFound, OutsideStore):
                 try:
-                    entries.append(self.entry(stores[key], path))
+                    entry = self._read(store, path, known[key])
                 except StorageFailed as error:
                     unread = memories.unreadable(path, str(error))
-                    if (part := self.view.part(stores[key])) is not None and part.shows(unread.channels, ""):
-                        entries.append(self._entry(stores[key], unread, File(path, b"", GONE, "")))
-        return entries
+                    if (part := self.view.part(store)) is None or not part.shows(unread.channels, ""):
+                        continue
+                    entry = known[key].entry(store, unread, File(path, b"", GONE, ""))
+                yield entry
 
     def entry(self, store: Store, path: str) -> Entry:
         """Return the memory at *path* of *store* as its file is now. Raises like `Store.read`.
 
         What the view does not show of a store is not there.
         """
+        return self._read(store, path, self._known(store))
+
+    def _read(self, store: Store, path: str, known: _Known) -> Entry:
         file = store.read(path)
         memory = memories.parse(file.raw, path)
         part = self.view.part(store)
         if part is not None and not part.shows(memory.channels, file.digest):
             raise NotFound(path)
-        return self._entry(store, memory, file)
+        return known.entry(store, memory, file)
 
-    def _entry(self, store: Store, memory: Memory, file: File) -> Entry:
+    def _known(self, store: Store) -> _Known:
         if (places := self._places.get(store.key)) is None:
             places = self._places[store.key] = trust.places_of(store.root.parent)
-        trusted = not store.is_project or trust.vouches(self.config.state, places, file.digest)
-        learned = self.index.learned(store).find(memory.path)
-        return Entry(memory, store, file, trusted, learned and learned.of(file.raw))
+        vouched = trust.vouching(self.config.state, places) if store.is_project else lambda _: True
+        return _Known(vouched, self.index.learned(store))
+
+
+class _Known(NamedTuple):
+    """What is known of a store's texts: by digest whether somebody vouches for one, and what git said of them."""
+
+    vouched: Callable[[str], bool]
+    learned: Table
+
+    def entry(self, store: Store, memory: Memory, file: File) -> Entry:
+        learned = self.learned.find(memory.path)
+        return Entry(memory, store, file, self.vouched(file.digest), learned and learned.of(file.raw))
 
 
 def _vouched(entries: Sequence[Entry]) -> Sequence[Entry]:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from memfs.answers import Done
 from memfs.answers import Entry
 from memfs.errors import Invalid
 from memfs.store import Store
-from memfs.workspace.edits import Edits
-from memfs.workspace.freshness import Freshness
-from memfs.workspace.takeback import TakeBack
+from memfs.workspace.parts import Parts
 
 if TYPE_CHECKING:
     from memfs.history import History
 
 
-class Reverting:
-    """A part of `Workspace`, which sets what it stands on."""
-
-    _freshness: Freshness
-    _edits: Edits
-    _takeback: TakeBack
-    _lock: threading.RLock
+class Reverting(Parts):
+    """The verbs of `Workspace` on what was."""
 
     def history(self, reference: str, limit: int = 50) -> History:
         """Return the versions of a memory, present or forgotten, newest first: from the undo journal and from git.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from contextlib import contextmanager
 from contextlib import suppress
 from datetime import UTC
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from memfs import memory as memories
@@ -19,6 +17,7 @@ from memfs import projects
 from memfs import scope as scopes
 from memfs import trust
 from memfs.answers import Done
+from memfs.answers import Draft
 from memfs.answers import Entry
 from memfs.config import Config
 from memfs.errors import BadConfig
@@ -35,20 +34,6 @@ from memfs.workspace.edits import Edits
 from memfs.workspace.edits import refuse_bad_channels
 from memfs.workspace.edits import with_free_name
 from memfs.workspace.names import Names
-
-
-class Draft(NamedTuple):
-    """A memory to be saved.
-
-    Attributes:
-        body: Markdown; may be empty when there is a title.
-        values: Untyped values by key of the format; `id` and `created` are made when absent.
-        scope: The wish: `workspace`, `global` or `group:<name>`; empty for the mode's own.
-    """
-
-    body: str
-    values: Mapping[str, Value] = MappingProxyType({})
-    scope: str = ""
 
 
 class _Ready(NamedTuple):

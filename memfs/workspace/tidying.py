@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 
 from memfs import memory as memories
@@ -13,14 +12,7 @@ from memfs.answers import Entry
 from memfs.answers import Related
 from memfs.errors import Invalid
 from memfs.errors import MemfsError
-from memfs.scope import View
-from memfs.workspace.edits import Edits
-from memfs.workspace.edits import refuse_unwritable
-from memfs.workspace.folding import Folding
-from memfs.workspace.freshness import Freshness
-from memfs.workspace.health import Health
-from memfs.workspace.names import Names
-from memfs.workspace.neighbours import Neighbours
+from memfs.workspace.parts import Parts
 
 DUPLICATE = 0.85
 """Likeness from which on memories are copies of each other, unless the caller says otherwise: recall's own."""
@@ -30,17 +22,8 @@ MOST_SHOWN = 100
 """Groups, or neighbours, that are shown at once."""
 
 
-class Tidying:
-    """A part of `Workspace`, which sets what it stands on."""
-
-    view: View
-    _freshness: Freshness
-    _names: Names
-    _edits: Edits
-    _health: Health
-    _folding: Folding
-    _neighbours: Neighbours
-    _lock: threading.RLock
+class Tidying(Parts):
+    """The verbs of `Workspace` on several memories."""
 
     def related(self, reference: str, *, limit: int = 10) -> Related:
         """Return what is near a memory: linked ones first, in both directions, then those that say nearly the same.
@@ -137,6 +120,8 @@ class Tidying:
 
     def give_new_id(self, entry: Entry) -> Entry:
         """Write a new id into the file of *entry*, one of `twins`; raises like `update`."""
+        from memfs.workspace.edits import refuse_unwritable
+
         with self._lock:
             refuse_unwritable(entry)
             raw = memories.patch(entry.file.raw, entry.memory, {"id": memories.new_id()})

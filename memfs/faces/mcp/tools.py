@@ -10,6 +10,7 @@ from datetime import datetime
 from datetime import timedelta
 
 from memfs.answers import Done
+from memfs.answers import Draft
 from memfs.answers import Entry
 from memfs.errors import MAX_SHOWN
 from memfs.errors import Invalid
@@ -25,7 +26,6 @@ from memfs.memory import format_time
 from memfs.pack import CHARACTERS_PER_TOKEN
 from memfs.pack import cut
 from memfs.values import Value
-from memfs.workspace import Draft
 from memfs.workspace import Workspace
 
 BROUGHT = ("content", "context_type", "importance", "tags", "summary", "category", "title", "scope", "path", "digest",
