@@ -56,7 +56,7 @@ RESCUES = 20
 """How many of the states before a merge are kept, as refs/memfs/rescue/…."""
 RESCUE_REFS = "refs/memfs/rescue"
 MERGING_REF = "refs/memfs/merging"
-"""What of the remote's is being merged while the files are written; a sync that was cut short left it."""
+"""What is being merged while the files are written; a sync that was cut short left it."""
 IGNORED = """\
 # memfs syncs the memories, and nothing else of this folder: settings name the folders of one machine.
 /*
@@ -94,8 +94,14 @@ class Synced(NamedTuple):
     notes: tuple[str, ...]
 
 
-def sync(
-    config: Config, shelf: Shelf, *, yes: bool = False, allow_secret: bool = False, progress: Progress = lambda *_: None
+def sync(  # noqa: PLR0913  (each is a way to ask)
+    config: Config,
+    shelf: Shelf,
+    *,
+    yes: bool = False,
+    restore: bool = False,
+    allow_secret: bool = False,
+    progress: Progress = lambda *_: None,
 ) -> Synced:
     """Bring *shelf* and its remote to the same state.
 
@@ -103,6 +109,7 @@ def sync(
         config: The user's settings.
         shelf: What.
         yes: Let more than `MANY` of the memories vanish, on either side.
+        restore: Let none vanish: bring back what was removed since the last sync, on either side.
         allow_secret: Sync what seems to hold a credential.
         progress: Told what is being done.
 
@@ -115,13 +122,14 @@ def sync(
     """
     folder = config.state / "syncing" / digest(os.fsencode(shelf.top))[:16]
     with locks.locked(folder, WAIT_SECONDS):
-        return _Sync(config, shelf, folder, _May(yes, allow_secret), progress).done()
+        return _Sync(config, shelf, folder, _May(yes, restore, allow_secret), progress).done()
 
 
 class _May(NamedTuple):
     """What a person allows for once; see `sync`."""
 
     yes: bool
+    restore: bool
     allow_secret: bool
 
 
@@ -283,21 +291,22 @@ class _Sync:
         fit = [_without(tree, self.apart) for tree in (base, mine, other)]
         united = unite(fit[0], fit[1], fit[2], self.load)
         united = united._replace(tree={**united.tree, **{path: other.get(path) or mine[path] for path in self.apart}})
-        self._refuse_many(mine, united, "here")
-        self._refuse_many(other, united, "from the remote")
-        if common == theirs:
+        back = {**self._vanishing(mine, united, "here"), **self._vanishing(other, united, "from the remote")}
+        united = united._replace(tree={**united.tree, **back})
+        if common == theirs and not back:
             return ours
         self._rescue(ours)
         new = theirs
         nothing_of_ours = not common and mine.items() <= other.items()
-        if common != ours and not nothing_of_ours:
+        if back or (common != ours and not nothing_of_ours):
             changes = {path: united.tree.get(path) for path in mine.keys() | united.tree.keys()}
             changes = {path: content for path, content in changes.items() if content != mine.get(path)}
             # git looks at each that it is told of, and a partial clone may not have it yet
             named = [each for path, each in changes.items() if path not in self.apart and isinstance(each, Blob)]
             self.load([blob.oid for blob in named if blob.is_file])
             new = repository.write(changes, "memories: merged", [ours, theirs])
-        self._check_out(ours, theirs, new, united)
+        # what is to come back must not vanish when a sync without that wish takes this one up
+        self._check_out(ours, new if back else theirs, new, united)
         self.notes += united.notes
         self.clashes += united.clashes
         return new
@@ -328,8 +337,9 @@ class _Sync:
                 f"`{self.shelf.command} --yes`."
             )
 
-    def _refuse_many(self, before: Tree, united: United, where: str) -> None:
-        """Refuse to let more than `MANY` of a store's memories vanish that are *where*."""
+    def _vanishing(self, before: Tree, united: United, where: str) -> Tree:
+        """Return which memories that are *where* are to come back; refuse to let more than `MANY` of a store vanish."""
+        back: dict[str, Blob] = {}
         memories: dict[str, list[str]] = {}
         for path, blob in before.items():
             if blob.is_file and (place := self._place(path)):
@@ -337,13 +347,16 @@ class _Sync:
         for prefix, paths in memories.items():
             left = {path for path, new in united.moved.items() if self._place(new)}
             gone = [path for path in paths if path not in left and not _is_file(united.tree.get(path))]
-            if len(gone) > max(1, MANY * len(paths)) and not self.may.yes:
-                there = ", on the machine where it was removed" if where == "here" else ""
+            if self.may.restore:
+                back |= {path: before[path] for path in gone}
+            elif len(gone) > max(1, MANY * len(paths)) and not self.may.yes:
                 raise Refused(
                     f"{len(gone):,} of {len(paths):,} memories in {self.shelf.top / prefix} would vanish {where}; "
                     f"nothing was sent or brought. First of them: {', '.join(gone[:3])}. If that is meant: "
-                    f"`{self.shelf.command} --yes`; if not: `memfs restore NAME` brings one back{there}."
+                    f"`{self.shelf.command} --yes`; if not: `{self.shelf.command} --restore` brings them all back, "
+                    "on both sides."
                 )
+        return back
 
     def _rescue(self, commit: str) -> None:
         """Keep *commit*, which is about to be merged, by a name of its own."""

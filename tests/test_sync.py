@@ -863,9 +863,111 @@ def test_a_third_of_a_store_never_vanishes_unasked(pair: Pair, store: str, *, al
     assert f"{store}/n0.md" not in files_of(pair.remote)
     sentence = refused(pair.b, code=6)
     assert "would vanish here" in sentence
-    assert "`memfs restore NAME` brings one back, on the machine where it was removed." in sentence
+    assert "if not: `memfs sync --restore` brings them all back, on both sides." in sentence
     assert (pair.b.home / f"{store}/n0.md").exists()
     assert sync(pair.b, "--yes")["brought"]
+    assert_same(pair)
+
+
+def told(sentence: str) -> list[str]:
+    """Return the words after `memfs` of the command that *sentence* names last."""
+    command: str = re.findall(r"`memfs ([^`]+)`", sentence)[-1]
+    return command.split()
+
+
+@pytest.mark.parametrize("refuse", [False, True], ids=["at once", "after a refusal, which has committed"])
+@pytest.mark.parametrize("also", [False, True], ids=["alone", "the other side changed, too"])
+def test_what_was_lost_here_comes_back_by_the_command_that_is_told(pair: Pair, *, refuse: bool, also: bool) -> None:
+    """Byte for byte, in every store; what was moved stays where it is, and edits made since stay."""
+    many(pair, "global")
+    many(pair, "groups/team")
+    put(pair.a, "global/plain.md", "no header\r\n")
+    quietly(pair.a)
+    quietly(pair.b)
+    meant = memories(pair.a)
+    meant["global/n9.md"] += b"\nMore.\n"
+    meant["groups/team/moved.md"] = meant.pop("global/n8.md")
+    for store in ("global", "groups/team"):
+        for number in range(7):
+            (pair.a.home / f"{store}/n{number}.md").unlink()
+    (pair.a.home / "global/plain.md").unlink()
+    (pair.a.home / "global/n8.md").rename(pair.a.home / "groups/team/moved.md")
+    put(pair.a, "global/n9.md", meant["global/n9.md"])
+    if also:
+        meant["global/more.md"] = memory("more-1").encode()
+        put(pair.b, "global/more.md", memory("more-1"))
+        quietly(pair.b)
+    sentence = refused(pair.a, code=6) if refuse else "`memfs sync --restore`"
+
+    done = memfs(pair.a, *told(sentence), "--json").json["synced"][0]
+
+    assert memories(pair.a) == meant
+    assert done["pushed"]
+    assert {f"global/n{number}.md" for number in range(7)} < set(done["brought"])
+    assert not sync(pair.a)["pushed"]
+    quietly(pair.b)
+    assert memories(pair.b) == meant
+
+
+def test_what_was_lost_on_the_other_machine_is_kept_by_the_command_that_is_told(pair: Pair) -> None:
+    """Here nothing vanishes; there it comes back, though it was let go."""
+    many(pair)
+    meant = memories(pair.b)
+    for number in range(7):
+        (pair.a.home / f"global/n{number}.md").unlink()
+    quietly(pair.a, yes=True)
+
+    assert memfs(pair.b, *told(refused(pair.b, code=6))).code == 0
+
+    assert memories(pair.b) == meant
+    quietly(pair.a)
+    assert memories(pair.a) == meant
+    assert_same(pair)
+
+
+def test_a_group_and_a_project_with_repositories_of_their_own_get_theirs_back(world: World, tmp_path: Path) -> None:
+    """The command that is told names them."""
+    world.config("[groups.team]\nmembers = []\n")
+    stores = {"--group team": world.home / "groups" / "team", "--workspace": world.folder() / ".memory"}
+    git(stores["--workspace"], "init", "-q")
+    for number, (words, store) in enumerate(stores.items()):
+        store.mkdir(parents=True, exist_ok=True)
+        for name in "abc":
+            (store / f"{name}.md").write_text(memory(f"{name}-1"))
+        meant = files_below(store)
+        remote = new_remote(tmp_path / f"{number}.git")
+        assert memfs(world, "sync", *words.split(), "--remote", remote).code == 0
+        for name in "ab":
+            (store / f"{name}.md").unlink()
+
+        command = told(memfs(world, "sync", *words.split()).sentence)
+        assert memfs(world, *command).code == 0
+
+        assert command == ["sync", *words.split(), "--restore"]
+        assert {name: (store / name).read_bytes() for name in ("a.md", "b.md", "c.md")} == {
+            name: meant[name] for name in ("a.md", "b.md", "c.md")
+        }
+        assert set(files_of(remote, "main")) >= {"a.md", "b.md", "c.md"}
+
+
+def test_a_bringing_back_that_was_killed_is_finished_by_any_sync(pair: Pair) -> None:
+    """The rest is too little to be asked for, and does not vanish for that."""
+    many(pair)
+    meant = memories(pair.a)
+    for number in range(5):
+        (pair.a.home / f"global/n{number}.md").unlink()
+
+    def killed(what: str, number: int, _: int) -> None:
+        if (what, number) == ("writing memories", 4):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        syncing.sync(pair.a.config(), shelf_of(pair.a.config()), restore=True, progress=killed)
+    assert 0 < len(meant) - len(memories(pair.a)) < 5
+
+    assert sync(pair.a)["pushed"]
+    assert memories(pair.a) == meant
+    quietly(pair.b)
     assert_same(pair)
 
 

@@ -71,6 +71,7 @@ def commit_command(message: str, *, allow_secret: bool, as_json: bool) -> None:
     help="The timer of --watch.",
 )
 @click.option("--yes", is_flag=True, help="Let more than 30 % of the memories vanish, this once.")
+@click.option("--restore", is_flag=True, help="Let none vanish: bring back what was removed since the last sync.")
 @click.option("--allow-secret", is_flag=True, help="Sync what seems to hold a credential, this once.")
 @common
 def sync_command(
@@ -81,6 +82,7 @@ def sync_command(
     watch: bool,
     every: float,
     yes: bool,
+    restore: bool,
     allow_secret: bool,
     as_json: bool,
 ) -> None:
@@ -109,7 +111,7 @@ def sync_command(
         shelves = [shelf_of(here.config, group=group or "", workspace=here.view.workspace if own else None)]
     else:
         shelves = known_shelves(here.config)
-    may = {"yes": yes, "allow_secret": allow_secret}
+    may = {"yes": yes, "restore": restore, "allow_secret": allow_secret}
     before = _files(here, shelves) if watch else None
     code = _sync_all(here, shelves, may=may, as_json=as_json, goes_on=watch)
     while watch:
