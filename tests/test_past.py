@@ -359,6 +359,15 @@ def test_what_is_missing_in_a_partial_clone_is_not_fetched(world: World, git: Gi
         pass
 
 
+def test_a_text_that_the_repository_has_lost_is_told(world: World, git: Git) -> None:
+    """In git's words; it is not looked for."""
+    oid = git("rev-parse", "HEAD~1:.memory/a.md")
+    (git.folder / ".git/objects" / oid[:2] / oid[2:]).unlink()
+
+    with pytest.raises(GitFailed, match=oid), past.at(world.open(git.folder), "HEAD~1"):
+        pass
+
+
 def test_the_repository_stays_as_it_is(world: World, git: Git) -> None:
     """Not a byte of it, of the work tree or the index changes."""
     before = files_below(git.folder)
