@@ -17,6 +17,7 @@ from memfs.errors import BadConfig
 from memfs.errors import Invalid
 from memfs.locks import put
 from memfs.words import LANGUAGES
+from memfs.worktree import claimed
 from memfs.worktree import places
 
 MODES = ("isolated", "global", "hybrid")
@@ -106,7 +107,7 @@ class Config(NamedTuple):
 
     def is_private(self, workspace: Path) -> bool:
         """Return whether the memories of *workspace* are seen nowhere else, whatever they say."""
-        return not self.private.isdisjoint(_names(workspace))
+        return not self.private.isdisjoint([*_names(workspace), str(claimed(workspace))])
 
     def groups_of(self, workspace: Path) -> Sequence[str]:
         """Return the names of the groups that *workspace* is a member of."""

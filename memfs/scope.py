@@ -31,6 +31,7 @@ from memfs.trust import accepted_digests
 from memfs.trust import is_trusted
 from memfs.trust import looked_at
 from memfs.trust import trusted_workspaces
+from memfs.worktree import places
 
 MOST_CHANNELS = 64
 """Of one memory; more are not looked at."""
@@ -298,16 +299,17 @@ def view(workspace: Path, config: Config) -> View:
     parts = []
     if mode != "global" and os.path.realpath(workspace / FOLDER) not in homes(config):
         parts.append(Part(workspace_store(workspace), weights["workspace"]))
-    member = os.path.realpath(workspace)
+    own = places(workspace)
     groups = config.groups_of(workspace) if mode == "hybrid" else ()
     parts += [Part(group_store(config, name), weights["group"]) for name in groups]
     if mode != "isolated":
         parts.append(Part(global_store(config), weights["global"]))
-    fellows = [each for name in groups if name in config.sharing for each in config.groups[name] if each != member]
+    members = [Path(each) for name in groups if name in config.sharing for each in config.groups[name]]
+    fellows = [each for each in members if each not in own]
     patterns = config.subscriptions(workspace) if mode == "hybrid" else ()
-    projects = _others(Path(member), config, map(Path, fellows)) if fellows or patterns else ()
+    projects = _others(own, config, fellows) if fellows or patterns else ()
     taken = {part.store.key for part in parts}
-    guests = [_guest(project, config) for project in projects if str(project.folder) in fellows]
+    guests = [_guest(project, config) for project in projects if project.folder in fellows]
     if patterns:
         trusted, seen = trusted_workspaces(config.state), looked_at(config.state)
         guests += [_guest(project, config, patterns) for project in projects if project.folder in trusted]
@@ -319,7 +321,7 @@ def view(workspace: Path, config: Config) -> View:
         if part.store.key not in taken:
             taken.add(part.store.key)
             parts.append(part)
-    absent = sorted({each for each in fellows if not os.path.isdir(each)})
+    absent = sorted({str(each) for each in fellows if not os.path.isdir(each)})
     return View(workspace, mode, source, parts, absent)
 
 
@@ -341,7 +343,7 @@ def across(workspace: Path, config: Config, names: Sequence[str] = ()) -> View:
     mine = [part for part in here.parts if part.store.scope == "workspace"]
     place = [Path(os.path.realpath(workspace))] if mine else []
     own = [project for project in known(config, place) if project.folder in place]
-    projects = [*own, *_others(place[0] if place else None, config, place)]
+    projects = [*own, *_others(place, config, place)]
     chosen = [named(config, name, projects) for name in names] if names else projects
     # what is one's own answers under its project's name, too
     parts = [part._replace(store=_store_of(project)) for part in mine for project in own if project in chosen]
@@ -385,13 +387,13 @@ def _identity(file: Path) -> tuple[int, int, int] | None:
     return about.st_mtime_ns, about.st_size, about.st_ino
 
 
-def _others(workspace: Path | None, config: Config, also: Iterable[Path] = ()) -> Sequence[Project]:
-    """Return the projects, and the folders *also*, whose memories *workspace* may be shown; not itself."""
-    own = homes(config)
+def _others(own: Sequence[Path], config: Config, also: Iterable[Path] = ()) -> Sequence[Project]:
+    """Return the projects, and the folders *also*, whose memories somebody who stands in *own* may be shown; not it."""
+    ours = homes(config)
     return [
         project
         for project in reachable(config, also)
-        if project.folder != workspace and os.path.realpath(project.folder / FOLDER) not in own
+        if project.folder not in own and os.path.realpath(project.folder / FOLDER) not in ours
     ]
 
 

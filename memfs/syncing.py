@@ -22,6 +22,7 @@ from memfs.committing import Standing
 from memfs.config import Config
 from memfs.errors import Conflict
 from memfs.errors import Refused
+from memfs.errors import StorageFailed
 from memfs.git import GitFailed
 from memfs.memory import MAX_BYTES
 from memfs.memory import digest
@@ -56,7 +57,7 @@ RESCUES = 20
 """How many of the states before a merge are kept, as refs/memfs/rescue/…."""
 RESCUE_REFS = "refs/memfs/rescue"
 MERGING_REF = "refs/memfs/merging"
-"""What is being merged while the files are written; a sync that was cut short left it."""
+"""What of the remote's is being merged while the files are written; a sync that was cut short left it."""
 IGNORED = """\
 # memfs syncs the memories, and nothing else of this folder: settings name the folders of one machine.
 /*
@@ -138,6 +139,7 @@ class _Sync:
 
     def __init__(self, config: Config, shelf: Shelf, folder: Path, may: _May, progress: Progress) -> None:
         self.config, self.shelf, self.folder, self.may, self.progress = config, shelf, folder, may, progress
+        self.restoring = folder / "restoring"  # until a sync ended well, what vanished is to come back
         self.repository = self._repository()
         self.notes: list[str] = []
         self.brought: list[str] = []
@@ -174,6 +176,8 @@ class _Sync:
 
     def done(self) -> Synced:
         """Commit, then bring both sides together, in at most `ROUNDS` rounds."""
+        if self.restoring.exists():
+            self.may = self.may._replace(restore=True)
         self._finish()
         self.progress("committing", 0, 0)
         committed = self._commit()
@@ -221,6 +225,8 @@ class _Sync:
                 store.sweep(store.scan().leftovers)
 
     def _answer(self, committed: int, *, pushed: bool) -> Synced:
+        with StorageFailed.met(self.restoring, "remove"):
+            self.restoring.unlink(missing_ok=True)
         brought = tuple(dict.fromkeys(self.brought))
         told = tuple(dict.fromkeys(self.notes))
         return Synced(self.shelf, committed, brought, pushed, tuple(self.clashes), tuple(self.waiting), told)
@@ -305,8 +311,10 @@ class _Sync:
             named = [each for path, each in changes.items() if path not in self.apart and isinstance(each, Blob)]
             self.load([blob.oid for blob in named if blob.is_file])
             new = repository.write(changes, "memories: merged", [ours, theirs])
-        # what is to come back must not vanish when a sync without that wish takes this one up
-        self._check_out(ours, new if back else theirs, new, united)
+        if back:
+            with StorageFailed.met(self.restoring, "write"):
+                locks.put(self.restoring, b"", durable=True)
+        self._check_out(ours, theirs, new, united)
         self.notes += united.notes
         self.clashes += united.clashes
         return new

@@ -102,14 +102,33 @@ def places(folder: Path) -> Sequence[Path]:
     """
     place = Path(os.path.realpath(folder))
     with suppress(OSError, ValueError):
-        top = _top(place)
-        if top and (top / ".git").is_file():
-            git = Path(os.path.realpath(_named_in(top / ".git")))
-            common = git.parent.parent
-            back = os.path.realpath(_named_in(git / "gitdir"))
-            if back == str(top / ".git") and git.parent == common / "worktrees" and common.name == ".git":
-                return place, common.parent / place.relative_to(top)
+        if claim := _claim(place):
+            git, there = claim
+            is_mutual = os.path.realpath(_named_in(git / "gitdir")) == f"{_top(place)}/.git"
+            if is_mutual and _top(there) == git.parent.parent.parent:  # not in a repository within the main one
+                return place, there
     return (place,)
+
+
+def claimed(folder: Path) -> Path | None:
+    """Return where *folder* would lie in the main work tree by the word of its own alone; None without such a word.
+
+    That is enough to hide something, and not to show it: the main one may be gone, moved, or never have heard of it.
+    """
+    with suppress(OSError, ValueError):
+        if claim := _claim(Path(os.path.realpath(folder))):
+            return claim[1]
+    return None
+
+
+def _claim(place: Path) -> tuple[Path, Path] | None:
+    """Return the git folder that a linked work tree around *place* names, and where *place* is in the main one."""
+    top = _top(place)
+    if top is None or not (top / ".git").is_file():
+        return None
+    git = Path(os.path.realpath(_named_in(top / ".git")))
+    main = git.parent.parent.parent
+    return (git, main / place.relative_to(top)) if git.parent == main / ".git/worktrees" else None
 
 
 def _top(folder: Path) -> Path | None:
@@ -118,7 +137,7 @@ def _top(folder: Path) -> Path | None:
 
 def _named_in(path: Path) -> Path:
     """Return what the file *path* of git names."""
-    return path.parent / _beginning(path).removeprefix("gitdir:").strip()
+    return path.parent / _beginning(path).removeprefix("gitdir: ").rstrip("\r\n")
 
 
 def _common(folder: Path) -> Path:

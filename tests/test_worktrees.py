@@ -107,6 +107,11 @@ def forged(world: World, git: Git, how: str) -> Path:
             (ours / "gitdir").unlink()
             os.mkfifo(ours / "gitdir")
             return linked
+        case "a module of its own" | "beside the work trees":
+            folder = "modules/worktrees" if "module" in how else "others"
+            shutil.copytree(ours, git.folder / ".git" / folder / "evil")
+            (git.folder / ".git" / folder / "evil/gitdir").write_text(f"{evil}/.git\n")
+            (evil / ".git").write_text(f"gitdir: {git.folder}/.git/{folder}/evil\n")
         case "no text":
             (evil / ".git").write_bytes(b"gitdir: \x00\xff\n")
     return evil
@@ -115,7 +120,7 @@ def forged(world: World, git: Git, how: str) -> Path:
 @pytest.mark.parametrize(
     "how",
     ["the same link", "a link to the file", "the git folder", "files of its own", "through a link",
-     "a removed one's place", "beside a pipe", "no text"],
+     "a removed one's place", "beside a pipe", "a module of its own", "beside the work trees", "no text"],
 )  # fmt: skip
 def test_a_work_tree_that_the_main_one_does_not_know_is_a_stranger(world: World, git: Git, how: str) -> None:
     """A stranger's folder can say what it likes of itself."""
@@ -127,6 +132,34 @@ def test_a_work_tree_that_the_main_one_does_not_know_is_a_stranger(world: World,
 
     assert not is_trusted(world.state, folder)
     assert not vouches(world.state, places_of(folder), digest(b"known"))
+
+
+def test_a_repository_within_the_main_work_tree_is_another_one(world: World, git: Git) -> None:
+    """Its trust is not for what a branch of the outer one has in the same place."""
+    inner = world.root / "project/vendor/lib"
+    git.put("vendor/lib/.memory/evil.md", "Somebody's words.\n")
+    git("add", ".")
+    git("commit", "-qm", "theirs")
+    git("worktree", "add", "-q", world.root / "review")
+    git.at(inner)("init", "-q")
+    set_trusted(world.state, inner, trusted=True)
+
+    assert not is_trusted(world.state, world.root / "review/vendor/lib")
+
+
+def test_a_strangers_folder_in_the_place_of_a_work_tree_is_one_at_once(world: World, git: Git) -> None:
+    """Also for a server that has been at work since before."""
+    linked = world.root / "linked"
+    set_trusted(world.state, git.folder, trusted=True)
+    here = world.open(linked)
+    before = [entry.trusted for entry in here.list().entries]
+
+    shutil.rmtree(linked)
+    (linked / ".memory").mkdir(parents=True)
+    (linked / ".memory/a.md").write_text("Somebody's words.\n")
+
+    assert before == [True]
+    assert [entry.trusted for entry in here.list().entries] == [False]
 
 
 def test_a_work_tree_is_known_by_paths_that_are_relative(world: World, git: Git) -> None:
@@ -175,3 +208,30 @@ def test_a_work_tree_of_a_private_project_is_private(world: World, git: Git) -> 
     assert after == []
     status = memfs(world, "status", "--json", folder=world.root / "linked").json
     assert "private" in status["stores"][0]["seen_by"]
+
+
+@pytest.mark.parametrize("how", ["moved by hand", "pruned", "the main one is away"])
+def test_a_work_tree_of_a_private_project_that_lost_its_link_stays_private(world: World, git: Git, how: str) -> None:
+    """Its own word is enough to hide it."""
+    linked = world.root / "linked"
+    memfs(world, "config", "set", "private", "true", "--here")
+    match how:
+        case "moved by hand":
+            linked = linked.rename(world.root / "moved")
+        case "pruned":
+            shutil.rmtree(git.folder / ".git/worktrees/linked")
+        case "the main one is away":
+            git.folder.rename(world.root / "away")
+
+    assert world.config().is_private(linked)
+    assert not is_trusted(world.state, linked)
+
+
+def test_the_main_work_tree_is_no_fellow_of_the_linked_one(world: World, git: Git) -> None:
+    """In a group whose members see each other: a memory would be there twice."""
+    world.config(f'mode = "hybrid"\n[groups.shop]\nmembers = ["{git.folder}"]\nshare = "members"\n')
+    set_trusted(world.state, git.folder, trusted=True)
+
+    scopes = [part.store.scope for part in world.open(world.root / "linked").view.parts]
+
+    assert scopes == ["workspace", "group:shop", "global"]

@@ -47,7 +47,6 @@ class Names:
         self.index = freshness.index
         self._fresh = freshness.all
         self._ask = freshness.ask
-        self._places: dict[str, Sequence[bytes]] = {}
 
     def at_once(self, memory_id: str, stores: Sequence[Store]) -> Entry | None:
         """Return the memory whose file the index knows by the written id *memory_id*, if that still stands in it.
@@ -210,9 +209,8 @@ class Names:
         return known.entry(store, memory, file)
 
     def _known(self, store: Store) -> _Known:
-        if (places := self._places.get(store.key)) is None:
-            places = self._places[store.key] = trust.places_of(store.root.parent)
-        vouched = trust.vouching(self.config.state, places) if store.is_project else lambda _: True
+        places = trust.places_of(store.root.parent) if store.is_project else ()
+        vouched = trust.vouching(self.config.state, places) if places else lambda _: True
         return _Known(vouched, self.index.learned(store))
 
 

@@ -133,7 +133,7 @@ def trust_command(*, diff: bool, always: bool, listed: bool, as_json: bool) -> N
     shown, and no agent is told of it unasked. What a later pull brings is a stranger's again. What
     memfs writes here for you is yours. A memory that memfs began here is trusted whatever comes, as
     with --always: `memfs trust --list` shows which are. A work tree that `git worktree add` linked to
-    this one is trusted with it.
+    this one is trusted with it, whatever branch it has; look at a stranger's in a clone.
     """
     from memfs import learned
     from memfs import looking
