@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import tempfile
 from collections.abc import Callable
@@ -92,12 +93,14 @@ class Wish(NamedTuple):
         branch: Its name; one that is there goes on with a commit. Empty for a new one, named after the first title.
         message: Of the commit; empty for the titles.
         allow_secret: Also what seems to hold a credential.
+        yes: Also in the place of what somebody else changed on the branch.
     """
 
     to: str = ""
     branch: str = ""
     message: str = ""
     allow_secret: bool = False
+    yes: bool = False
 
 
 class Ground(NamedTuple):
@@ -124,7 +127,7 @@ def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published
     Raises:
         Refused: One is not the workspace's own, or not the user's, cannot be read as it stands, or holds a credential;
             all of them are there already, or on a branch; there is no repository or remote, or it has nothing yet; the
-            branch is checked out, merged, the remote's default, or was changed by somebody else meanwhile.
+            branch is checked out, merged, the remote's default, or was changed by somebody else.
         Invalid: The branch has no name that git takes; there is no such group.
         Unreachable, GitFailed: As they say; nothing was published.
         NotFound, Ambiguous, Twins, OutOfScope: See `Workspace.get` and `View.store`.
@@ -137,9 +140,8 @@ def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published
     done, earlier = _to_remote(here, entries, wish) if wish.to else _in_project(entries, wish)
     if wish.branch or not earlier:
         return done
-    options = [*(["--to", wish.to] if wish.to else []), *(["--allow-secret"] if wish.allow_secret else [])]
-    command = shlex.join(("memfs", "publish", *references, *options, "--branch", earlier))
-    note = f"The branch {earlier} has an earlier version; to put this one on top of it: `{command}`."
+    again = f"repeat with `--branch {shlex.quote(earlier)}`."
+    note = f"The branch {earlier} has another version; to put this one on top of it: {again}"
     return done._replace(notes=(note, *done.notes))
 
 
@@ -183,12 +185,20 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
         raise Refused(f"{repository.top} has no commit yet, and a branch stands on one; commit something first.")
     listed = repository.run("for-each-ref", "--format=%(refname) %(objectname)", HEADS).line.split("\n")
     branches = dict(line.split(" ") for line in listed if line)
+    if wish.branch and HEADS + wish.branch not in branches:
+        far = repository.run("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/remotes/*/{wish.branch}").line
+        if far:
+            bring = shlex.join(("git", "branch", wish.branch, far.split("\n")[0]))
+            raise Refused(f"The branch {wish.branch} is at a remote, and not here; `{bring}`, then repeat this.")
     ground = Ground(str(repository.top), head, branches, lambda ref: _against_here(ref, head, repository))
     parent = _parent(wish, ground)
-    places = {entry.path: repository.prefix + entry.memory.path for entry in entries}
-    pieces = _changed(entries, places, repository.own_tree(parent), repository)
+    tree = repository.own_tree(parent)
+    left = _left(entries, tree, repository)
+    places = {entry.path: repository.prefix + left.get(entry.memory.id, entry.memory.path) for entry in entries}
+    pieces = _changed(entries, places, tree, repository)
     if not pieces and parent == head:
         raise Refused(f"There is nothing to publish: the last commit of {repository.top} has the same.")
+    _refuse_taking_back(pieces, parent, wish, ground, repository)
     earlier = _earlier(pieces, _given_before(entries, wish, branches), ground, repository)
     branch = next(_names(entries, wish, repository, branches))
     commit = _written(pieces, wish, repository, parent)
@@ -201,11 +211,20 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
         raise
     ignored = sorted(repository.ignored([piece.path for piece in pieces if piece.is_new]))
     notes = [f"An ignore rule keeps {path} out of git; the branch has it all the same." for path in ignored]
-    remote = _remote_of(repository, branch)
+    remote, to = _destination(repository, branch)
     if not remote:
         notes.append("This repository has no remote yet; `git remote add origin URL` names one.")
-    push = shlex.join(("git", "push", "--set-upstream", remote or "origin", branch))
+    where = [f"{branch}:{to}"] if to else [branch]
+    push = shlex.join(("git", "push", *([] if to else ["--set-upstream"]), remote or "origin", *where))
     return Published(branch, commit, ground.place, pieces, push, (), tuple(notes)), earlier
+
+
+def _left(entries: Sequence[Entry], tree: Mapping[str, Blob], repository: Repository) -> dict[str, str]:
+    """Return by its id each of *entries* that *tree* has at a path below `prefix` where nothing lies any more."""
+    gone = {path: blob for path, blob in tree.items() if not os.path.lexists(repository.top / path)}
+    sizes = repository.sizes([blob.oid for blob in gone.values()])  # a partial clone may not have it
+    here = {path.removeprefix(repository.prefix): blob for path, blob in gone.items() if blob.oid in sizes}
+    return _found(entries, here, repository.blobs, repository)
 
 
 def _against_here(ref: str, head: str, repository: Repository) -> str:
@@ -219,12 +238,22 @@ def _against_here(ref: str, head: str, repository: Repository) -> str:
     return "has nothing that HEAD has not: it was merged, or never begun" if is_in else ""
 
 
-def _remote_of(repository: Repository, branch: str) -> str:
-    """Return the remote that *branch* is pushed to by its settings, else a likely one; empty when there is none."""
-    chosen = repository.run("for-each-ref", "--format=%(push:remotename)", HEADS + branch).line
+def _destination(repository: Repository, branch: str) -> tuple[str, str]:
+    """Return the remote that *branch* is pushed to, by its settings or likely, and its name there if that is another.
+
+    Both are empty when there is none.
+    """
+    asked = "--format=%(push:remotename)%00%(upstream:remotename)%00%(upstream:remoteref)%00"
+    chosen, upstream, ref = repository.run("for-each-ref", asked, HEADS + branch).fields[:3]
+    remotes = _remotes(repository)
+    remote = next((name for name in (chosen, "origin", *remotes) if name in remotes), "")
+    is_other = remote and remote == upstream and ref not in ("", HEADS + branch)
+    return remote, ref.removeprefix(HEADS) if is_other else ""
+
+
+def _remotes(repository: Repository) -> Sequence[str]:
     listed = repository.run("config", "--name-only", "-z", "--get-regexp", r"^remote\..*\.url$", fine=(0, 1)).fields
-    names = [name.removeprefix("remote.").removesuffix(".url") for name in listed]
-    return next((name for name in (chosen, "origin", *names) if name in names), "")
+    return [name.removeprefix("remote.").removesuffix(".url") for name in listed]
 
 
 # ---- to the remote of a group
@@ -257,6 +286,7 @@ def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> tuple[P
         pieces = _changed(entries, _places(entries, tree, remote.blobs, repository), tree, repository)
         if not pieces and parent == theirs:
             raise Refused(f"There is nothing to publish: {remote} has the same.")
+        _refuse_taking_back(pieces, parent, wish, ground, repository)
         earlier = _earlier(pieces, before, ground, repository)
         commit = _written(pieces, wish, repository, parent)
         branch = _given(remote, commit, _names(entries, wish, repository, remote.branches))
@@ -325,6 +355,24 @@ def _parent(wish: Wish, ground: Ground) -> str:
     return ground.branches.get(ref, ground.onto)
 
 
+def _refuse_taking_back(
+    pieces: Sequence[Piece], parent: str, wish: Wish, ground: Ground, repository: Repository
+) -> None:
+    """Refuse to put *pieces* in the place of what somebody else committed on the branch."""
+    if wish.yes or parent == ground.onto:
+        return
+    mine, literal = repository.mail, {"GIT_LITERAL_PATHSPECS": "1"}
+    for piece in pieces:
+        what = ("-z", "--max-count=1", "--format=%ce%x00%cn%x00%h", f"{ground.onto}..{parent}", "--", piece.path)
+        last = repository.run("log", "--no-show-signature", *what, environ=literal).fields
+        if last and last[0] != mine:
+            look = shlex.join(("git", "-C", str(repository.top), "show", last[2]))
+            raise Refused(
+                f"{piece.path} was last changed on the branch {wish.branch} of {ground.place} by {last[1]}; "
+                f"`{look}` shows it, and yours would take it back. If it has that by now: repeat with --yes."
+            )
+
+
 def _changed(
     entries: Sequence[Entry], places: Mapping[Path, str], before: Mapping[str, Blob], repository: Repository
 ) -> tuple[Piece, ...]:
@@ -371,7 +419,8 @@ def _faster(branch: str, place: str) -> Refused:
 def _names(entries: Sequence[Entry], wish: Wish, repository: Repository, taken: Collection[str]) -> Iterator[str]:
     """Yield names for the branch: the one that is wished for, else one of the first title, numbered if *taken*."""
     if name := wish.branch:
-        if name[0] == "-" or name == "HEAD" or repository.run("check-ref-format", HEADS + name, fine=(0, 1)).code:
+        is_other = name[0] in "-+" or name in ("HEAD", "@")  # to a command that gets it
+        if is_other or repository.run("check-ref-format", HEADS + name, fine=(0, 1)).code:
             raise Invalid(f"{name!r} is no name of a branch.")
         yield name
         return

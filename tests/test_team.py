@@ -40,6 +40,12 @@ LINKED = "git worktree add --quiet ../linked"
 OURS = "---\nid: 01KAJ9D3Q0V8M2XH5N7C4T6B1R\ntitle: Paging\nfuture: [kept]\n---\n\nOrders are paged by cursor.\r\n"
 
 
+@pytest.fixture(autouse=True)
+def _is_nobody_in_particular(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what this process commits be by whom its commands commit."""
+    monkeypatch.setenv("HOME", world.environ["HOME"])
+
+
 def bare(world: World, name: str = "team") -> Git:
     """Return an empty repository that others push to; like a host's it serves parts, and answers each push."""
     folder = world.root / f"{name}.git"
@@ -208,7 +214,7 @@ def test_a_branch_has_a_name_of_its_own(world: World) -> None:
 
     assert names == ["memfs/why-we-left-mysql", "memfs/why-we-left-mysql-2", "memfs/why-we-left-mysql-3"]
     put(world, "a.md", "# Why we left MySQL!\n")
-    for name in ("-x", "a..b", "HEAD", "a b", "x.lock"):
+    for name in ("-x", "+x", "a..b", "HEAD", "@", "a b", "x.lock"):
         with pytest.raises(Invalid):
             publishing.publish(here, ["a.md"], Wish(branch=name))
     git("branch", "-D", *names)
@@ -308,23 +314,23 @@ def test_the_note_names_the_branch_with_the_earlier_version(world: World) -> Non
     second = publishing.publish(world.open(), references, Wish())
 
     assert second.branch == "memfs/a-2"
-    command = f"memfs publish A {references[1]} --branch memfs/a"
-    assert second.notes[0] == f"The branch memfs/a has an earlier version; to put this one on top of it: `{command}`."
-    assert memfs(world, *command.split()[1:]).code == 0
+    again = "repeat with `--branch memfs/a`."
+    assert second.notes[0] == f"The branch memfs/a has another version; to put this one on top of it: {again}"
+    assert memfs(world, "publish", *references, "--branch", "memfs/a").code == 0
     git("merge", "--quiet", "memfs/a-2")
     git("rm", "--quiet", "--cached", ".memory/a.md")
     git("commit", "--quiet", "-m", "not in git")
     put(world, "a.md", "# A\n\nOnce more.\n")
     third = publishing.publish(world.open(), ["A"], Wish(allow_secret=True))
     assert third.branch == "memfs/a-3"
-    assert third.notes[0].endswith("`memfs publish A --allow-secret --branch memfs/a`.")
+    assert third.notes[0].endswith(again)
     put(world, "other.md", "# A\n\nAnother.\n")
     git("add", "--force", ".memory/other.md")
     git("commit", "--quiet", "-m", "another")
     put(world, "other.md", "# A\n\nAnother, once more.\n")
     other = publishing.publish(world.open(), ["other.md"], Wish())
     assert other.branch == "memfs/a-4"
-    assert not any("earlier version" in note for note in other.notes)
+    assert not any("another version" in note for note in other.notes)
 
 
 def test_a_branch_whose_version_was_taken_is_no_earlier_one(world: World) -> None:
@@ -338,7 +344,7 @@ def test_a_branch_whose_version_was_taken_is_no_earlier_one(world: World) -> Non
     done = publishing.publish(world.open(), ["a.md"], Wish())
 
     assert done.branch == "memfs/a-2"
-    assert not any("earlier version" in note for note in done.notes)
+    assert not any("another version" in note for note in done.notes)
     assert publishing.publish(world.open(), ["a.md"], Wish(branch="memfs/a")).branch == "memfs/a"
 
 
@@ -366,6 +372,46 @@ def test_what_somebody_works_on_or_has_merged_is_not_moved(world: World, script:
         publishing.publish(world.open(), ["a.md"], Wish(branch="memfs/a"))
 
     assert git.state() == before
+
+
+def test_a_branch_is_pushed_to_where_it_was_taken_from(world: World) -> None:
+    """By the name that it has there; one that is only there is none to begin anew."""
+    git = proposed(world)
+    origin = bare(world, "origin")
+    git("remote", "add", "origin", origin.folder)
+    git("push", "--quiet", "origin", "memfs/a:feature", "memfs/a:refs/heads/theirs")
+    git("fetch", "--quiet", "origin")
+    git("branch", "--quiet", "mine", "--track", "origin/feature")
+
+    done = publishing.publish(world.open(), ["a.md"], Wish(branch="mine"))
+    with pytest.raises(Refused, match="`git branch theirs origin/theirs`, then repeat"):
+        publishing.publish(world.open(), ["a.md"], Wish(branch="theirs"))
+
+    assert done.push == "git push origin mine:feature"
+    git(*done.push.split()[1:])
+    assert origin("rev-parse", "feature") == done.commit
+
+
+def test_a_memory_that_was_renamed_is_updated_where_the_branch_has_it(world: World) -> None:
+    """By its id: it would be there twice."""
+    git = begun(world)
+    world.trusted()
+    put(world, "a.md", "---\nid: one\n---\n\n# A\n")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "begun")
+    (world.folder() / ".memory/a.md").rename(world.folder() / ".memory/b.md")
+    put(world, "b.md", "---\nid: one\n---\n\n# A\n\nMore.\n")
+
+    done = publishing.publish(world.open(), ["b.md"], Wish())
+
+    assert git.files(done.branch) == [".memory/a.md"]
+    assert git.text(".memory/a.md", done.branch).endswith("More.\n")
+    put(world, "a.md", "# Another\n")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "renamed")
+    put(world, "c.md", "---\nid: three\n---\n\n# C\n")
+    new = publishing.publish(world.open(), ["c.md"], Wish())
+    assert git.files(new.branch) == [".memory/a.md", ".memory/b.md", ".memory/c.md"]
 
 
 def test_any_other_branch_that_is_named_goes_on(world: World) -> None:
@@ -461,15 +507,44 @@ def test_a_second_version_is_another_branch_unless_the_first_is_named(world: Wor
     third = as_json(world, *command.split()[1:])
 
     assert (first["branch"], second["branch"], third["branch"]) == ("memfs/a", "memfs/a-2", "memfs/a")
-    assert f"The branch memfs/a has an earlier version; to put this one on top of it: `{command}`." in second["notes"]
-    assert not any("earlier version" in note for note in (*first["notes"], *third["notes"]))
+    again = "to put this one on top of it: repeat with `--branch memfs/a`."
+    assert f"The branch memfs/a has another version; {again}" in second["notes"]
+    assert not any("another version" in note for note in (*first["notes"], *third["notes"]))
     assert team("rev-parse", "memfs/a", "memfs/a^") == f"{third['commit']}\n{first['commit']}"
     assert team("rev-parse", "memfs/a-2") == second["commit"]
     assert team.committed("memfs/a") == ["a.md"]
     assert team.text("a.md", "memfs/a").endswith("Two.\n")
     assert group.state() == before
-    again = memfs(world, *command.split()[1:])
-    assert (again.code, "published already: the branch memfs/a of file://" in again.sentence) == (6, True)
+    once_more = memfs(world, *command.split()[1:])
+    assert (once_more.code, "published already: the branch memfs/a of file://" in once_more.sentence) == (6, True)
+
+
+def test_what_somebody_else_changed_on_the_branch_is_not_taken_back(world: World, team: Git) -> None:
+    """Unless that is said; what they changed in other files is no matter."""
+    put(world, "a.md", "# A\n")
+    publishing.publish(world.open(), ["a.md"], Wish("group:team"))
+    others = Git(world.root / "others", user(world))
+    others("fetch", "--quiet", "origin")
+    others("switch", "--quiet", "memfs/a")
+    others.put("paging.md", "Looked at.\n")
+    others("commit", "--quiet", "-am", "another file")
+    others("push", "--quiet", "origin", "memfs/a")
+    put(world, "a.md", "# A\n\nMore.\n")
+    second = publishing.publish(world.open(), ["a.md"], Wish("group:team", "memfs/a"))
+    others("pull", "--quiet")
+    others.put("a.md", "# A\n\nMore, corrected.\n")
+    others("commit", "--quiet", "-am", "corrected")
+    others("push", "--quiet", "origin", "memfs/a")
+    put(world, "a.md", "# A\n\nEven more.\n")
+
+    refused = memfs(world, "publish", "a.md", "--to", "group:team", "--branch", "memfs/a")
+
+    assert (refused.code, "a.md was last changed on the branch memfs/a" in refused.sentence) == (6, True)
+    command = re.findall("`git ([^`]+)`", refused.sentence)[0]
+    assert "More, corrected." in Git(world.root, user(world))(*command.split())
+    assert team("log", "--format=%s", "memfs/a") == "corrected\nmemory: A\nanother file\nmemory: A\nbegun"
+    done = memfs(world, "publish", "a.md", "--to", "group:team", "--branch", "memfs/a", "--yes", "--json").json
+    assert team("rev-parse", "memfs/a", "memfs/a~2") == f"{done['commit']}\n{second.commit}"
 
 
 def test_a_branch_of_the_remote_that_is_over_is_not_moved(world: World, team: Git) -> None:

@@ -24,10 +24,11 @@ from memfs.faces.cli.common import workspace
     "--branch", default="", metavar="NAME", help="Which branch, new or not; default: a new one, memfs/ and the title."
 )
 @click.option("-m", "--message", default="", metavar="TEXT", help="What the commit says; default: the title.")
+@click.option("--yes", is_flag=True, help="Also in the place of what somebody else changed on the branch.")
 @click.option("--allow-secret", is_flag=True, help="Publish what seems to hold a credential.")
 @common
 def publish_command(
-    memories: tuple[str, ...], to: str, branch: str, message: str, *, allow_secret: bool, as_json: bool
+    memories: tuple[str, ...], to: str, branch: str, message: str, *, yes: bool, allow_secret: bool, as_json: bool
 ) -> None:
     """Put memories on a branch, to propose them.
 
@@ -42,7 +43,7 @@ def publish_command(
     """
     from memfs import publishing
 
-    wish = publishing.Wish(to, branch, message, allow_secret)
+    wish = publishing.Wish(to, branch, message, allow_secret, yes)
     done = publishing.publish(workspace(), memories, wish)
     tell(render_git.published_json(done)) if as_json else say(render_git.published_lines(done))
 
