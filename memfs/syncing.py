@@ -176,7 +176,7 @@ class _Sync:
 
     def done(self) -> Synced:
         """Commit, then bring both sides together, in at most `ROUNDS` rounds."""
-        if self.restoring.exists():
+        if self.restoring.exists() and not self.may.yes:
             self.may = self.may._replace(restore=True)
         self._finish()
         self.progress("committing", 0, 0)

@@ -137,7 +137,7 @@ def _top(folder: Path) -> Path | None:
 
 def _named_in(path: Path) -> Path:
     """Return what the file *path* of git names."""
-    return path.parent / _beginning(path).removeprefix("gitdir: ").rstrip("\r\n")
+    return path.parent / _beginning(path, "surrogateescape").removeprefix("gitdir: ").rstrip("\r\n")
 
 
 def _common(folder: Path) -> Path:
@@ -146,9 +146,9 @@ def _common(folder: Path) -> Path:
     return folder / shared.read_text().strip() if shared.is_file() else folder
 
 
-def _beginning(path: Path) -> str:
+def _beginning(path: Path, errors: str = "replace") -> str:
     """Return what the file *path* begins with; nothing of what is no file, which may never come to an end."""
     if not path.is_file():
         return ""
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with path.open(encoding="utf-8", errors=errors) as file:
         return file.read(LONGEST)

@@ -950,6 +950,28 @@ def test_a_group_and_a_project_with_repositories_of_their_own_get_theirs_back(wo
         assert set(files_of(remote, "main")) >= {"a.md", "b.md", "c.md"}
 
 
+def test_a_bringing_back_that_was_cut_short_may_be_given_up(pair: Pair) -> None:
+    """By the word that lets memories vanish."""
+    many(pair)
+    meant = memories(pair.a)
+    (pair.a.home / "global/n0.md").unlink()
+
+    def killed(what: str, *_: int) -> None:
+        if what == "pushing":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        syncing.sync(pair.a.config(), shelf_of(pair.a.config()), restore=True, progress=killed)
+    assert memories(pair.a) == meant
+    (pair.a.home / "global/n0.md").unlink()
+    quietly(pair.a, yes=True)
+    quietly(pair.a)
+    quietly(pair.b)
+
+    assert meant.keys() - memories(pair.a).keys() == {"global/n0.md"}
+    assert_same(pair)
+
+
 @pytest.mark.parametrize("since", ["nothing", "an edit of one that is back"])
 @pytest.mark.parametrize("clash", [False, True], ids=["alone", "while texts clash"])
 @pytest.mark.parametrize("step", [1, 2, 4])

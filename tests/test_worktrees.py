@@ -162,6 +162,15 @@ def test_a_strangers_folder_in_the_place_of_a_work_tree_is_one_at_once(world: Wo
     assert [entry.trusted for entry in here.list().entries] == [False]
 
 
+def test_a_work_tree_whose_name_is_no_text_is_known(world: World, git: Git) -> None:
+    """Paths are bytes."""
+    odd = world.root / os.fsdecode(b"odd\xff \xc2\xa0")
+    git("worktree", "add", "-q", "-b", "odd", odd)
+    set_trusted(world.state, git.folder, trusted=True)
+
+    assert is_trusted(world.state, odd)
+
+
 def test_a_work_tree_is_known_by_paths_that_are_relative(world: World, git: Git) -> None:
     """As git from 2.48 on writes them, if it is told to."""
     linked = world.root / "linked"
