@@ -26,6 +26,7 @@ from memfs.errors import StorageFailed
 from memfs.errors import Unwritable
 from tests.worlds import World
 from tests.worlds import files_below
+from tests.worlds import touched
 from tests.worlds import without_powers
 
 COMMAND = ("/opt/bin/memfs", "serve")
@@ -215,13 +216,13 @@ def test_a_second_time_changes_nothing(world: World, name: str) -> None:
     """No byte, no time stamp, no backup."""
     wish = holding(wish_of(world, name), sample(CLIENTS[name]))
     set_up(wish)
-    files, stamp = files_below(wish.path.parent), wish.path.stat()
+    files, stamp = files_below(wish.path.parent), touched(wish.path)
 
     assert foreign.plan(wish).action == "unchanged"
     assert set_up(wish) is None
 
     assert files_below(wish.path.parent) == files
-    assert wish.path.stat() == stamp
+    assert touched(wish.path) == stamp
     set_up(wish, remove=True)
     assert foreign.plan(wish, remove=True).action == "unchanged"
 

@@ -37,6 +37,7 @@ from tests.worlds import new_world
 from tests.worlds import other_file_system
 from tests.worlds import rounds
 from tests.worlds import stopped
+from tests.worlds import touched
 from tests.worlds import without_powers
 
 TOKEN = "ghp_" + "a1B2" * 9
@@ -596,12 +597,12 @@ def test_no_lock_that_memfs_did_not_make_is_taken_for_its_own(
         lock.symlink_to("index" if kind == "another link" else "held by somebody")
     else:
         lock.write_text("held by memfs\n" if kind == "ours by its text" else "DIRC")
-    about = lock.lstat()
+    about = touched(lock)
 
     with pytest.raises(Busy):
         committing.commit(here(git))
 
-    assert lock.lstat() == about
+    assert touched(lock) == about
     assert git("rev-parse", "HEAD") == head
 
 

@@ -31,6 +31,7 @@ from tests.commands import memfs
 from tests.worlds import ROOT
 from tests.worlds import World
 from tests.worlds import files_below
+from tests.worlds import touched
 
 AGENTS = ROOT / "templates" / "agents"
 MARKETPLACE = AGENTS / "claude-code"
@@ -407,7 +408,7 @@ def test_a_plugin_of_an_earlier_memfs_is_brought_up_to_date(world: World) -> Non
     folder, wanted = Path(made["folder"]), files_below(Path(made["folder"]))
     (folder / "plugin/hooks/hooks.json").write_text("{}")
     (folder / "plugin/old.md").write_text("of an earlier one")
-    settings = Path(made["path"]).stat()
+    settings = touched(Path(made["path"]))
 
     dry = as_json(world, "setup", "claude-code", "--plugin", "--dry-run")
     assert files_below(folder) != wanted
@@ -415,7 +416,7 @@ def test_a_plugin_of_an_earlier_memfs_is_brought_up_to_date(world: World) -> Non
 
     assert (dry["action"], again["action"], again["diff"]) == ("updated", "updated", "")
     assert files_below(folder) == wanted
-    assert Path(made["path"]).stat() == settings
+    assert touched(Path(made["path"])) == settings
 
 
 def test_a_disabled_plugin_is_enabled_and_a_moved_one_found(world: World) -> None:

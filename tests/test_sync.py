@@ -43,6 +43,7 @@ from tests.worlds import World
 from tests.worlds import files_below
 from tests.worlds import finished
 from tests.worlds import new_world
+from tests.worlds import touched
 from tests.worlds import within_deadline
 
 PARTS = [f"Paragraph {number} says what it always said." for number in range(1, 10)]
@@ -260,14 +261,14 @@ def test_nothing_to_do_does_nothing(pair: Pair) -> None:
     """No commit, no push, no file touched."""
     before = [git(folder, "rev-parse", "HEAD") for folder in (pair.a.home, pair.b.home, pair.remote)]
     note = pair.a.home / "global/note.md"
-    stamp = note.stat()
+    stamp = touched(note)
 
     done = memfs(pair.a, "sync")
 
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[-1] == "  nothing to do: both sides are the same"
     assert [git(folder, "rev-parse", "HEAD") for folder in (pair.a.home, pair.b.home, pair.remote)] == before
-    assert note.stat() == stamp
+    assert touched(note) == stamp
 
 
 def test_a_first_sync_of_two_that_had_the_same_memories_doubles_none(tmp_path: Path, remote: Path) -> None:

@@ -184,6 +184,12 @@ def rounds(number: int) -> Iterator[int]:
         yield each
 
 
+def touched(path: Path) -> tuple[int, ...]:
+    """Return what changes whenever *path*, itself if it is a link, is written; not what reading it changes."""
+    about = path.lstat()
+    return about.st_ino, about.st_mode, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
 def within_deadline(holds: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> bool:
     """Return whether *holds* came true before *seconds* were over; asks again and again."""
     deadline = time.monotonic() + seconds
