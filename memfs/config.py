@@ -392,7 +392,7 @@ class _Reader:
             members = self.table(tables, name).get("members", [])
             if not GROUP_NAME.fullmatch(name):
                 self.problems.append(f"config.toml: {name!r} is no group name (a-z 0-9 _ -); it is left out.")
-            elif not isinstance(members, list) or not all(isinstance(member, str) for member in members):
+            elif not isinstance(members, list) or not all(isinstance(at, str) and "\0" not in at for at in members):
                 self.problems.append(f"config.toml: groups.{name}.members is not a list of folders; it is left out.")
             else:
                 groups[name] = tuple(dict.fromkeys(map(folder_of, members)))

@@ -67,14 +67,23 @@ def _learn(index: Index, store: Store, pause: Callable[[], None]) -> None:
     known, _, known_around = before.ground.partition(" ")
     if known_around != around or repository.run("merge-base", "--is-ancestor", known, head, fine=(0, 1, 128)).code:
         known, before = "", Table()
+    files = {path: blob.oid for path, blob in repository.own_tree(head).items() if blob.is_file}
+    told = _told(repository, files, before, f"{known}..{head}" if known else head, boundary)
+    if known and len(told) < len(files):  # a merge has what was gone by then: who made it is further back
+        told = _told(repository, files, Table(), head, boundary)
+    index.learn(store, told, f"{head} {around}", wait=WAIT_SECONDS, pause=pause)
+
+
+def _told(
+    repository: Repository, files: Mapping[str, str], before: Table, revisions: str, boundary: frozenset[str]
+) -> dict[str, Learned]:
+    """Return what `_Stories.told` does of *files*, on top of *before*, by the log of *revisions*."""
     under = [repository.prefix] if repository.prefix else []
-    revisions = f"{known}..{head}" if known else head
     listed = repository.run(*_LOG, revisions, "--", *under, seconds=LOG_SECONDS, most=MOST_LOGGED)
     stories = _Stories(before, repository.prefix)
     for deed in _read(iter(listed.fields), boundary):
         stories.add(deed)
-    files = {path: blob.oid for path, blob in repository.tree(head, under).items() if blob.is_file}
-    index.learn(store, stories.told(files), f"{head} {around}", wait=WAIT_SECONDS, pause=pause)
+    return stories.told(files)
 
 
 def _boundary(repository: Repository) -> frozenset[str]:

@@ -21,6 +21,7 @@ from memfs import credentials
 from memfs import memory as memories
 from memfs import worktree
 from memfs.answers import Entry
+from memfs.committing import NOBODY
 from memfs.errors import Invalid
 from memfs.errors import Refused
 from memfs.git import GitFailed
@@ -40,6 +41,8 @@ BATCH = 200
 """Files of a remote that are looked through at once."""
 LOOKED_AT = 10
 """Of the branches that a memory was published on before, the last ones, to see whether one has it as it is."""
+WHO = 80
+"""Characters of the name of somebody else."""
 _HELD = (
     "%(if)%(symref)%(then)is another name of %(symref:short): name that%(else)%(if)%(worktreepath)%(then)"
     "is checked out in %(worktreepath), whose files would fall behind it: `memfs commit` there%(end)%(end)"
@@ -140,8 +143,8 @@ def publish(here: Workspace, references: Sequence[str], wish: Wish) -> Published
     done, earlier = _to_remote(here, entries, wish) if wish.to else _in_project(entries, wish)
     if wish.branch or not earlier:
         return done
-    again = f"repeat with `--branch {shlex.quote(earlier)}`."
-    note = f"The branch {earlier} has another version; to put this one on top of it: {again}"
+    again = f"repeat with `--branch {shlex.quote(earlier)}`; then {done.branch} can go."
+    note = f"The branch {earlier} has another version. To put this one on top of it: {again}"
     return done._replace(notes=(note, *done.notes))
 
 
@@ -185,11 +188,6 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
         raise Refused(f"{repository.top} has no commit yet, and a branch stands on one; commit something first.")
     listed = repository.run("for-each-ref", "--format=%(refname) %(objectname)", HEADS).line.split("\n")
     branches = dict(line.split(" ") for line in listed if line)
-    if wish.branch and HEADS + wish.branch not in branches:
-        far = repository.run("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/remotes/*/{wish.branch}").line
-        if far:
-            bring = shlex.join(("git", "branch", wish.branch, far.split("\n")[0]))
-            raise Refused(f"The branch {wish.branch} is at a remote, and not here; `{bring}`, then repeat this.")
     ground = Ground(str(repository.top), head, branches, lambda ref: _against_here(ref, head, repository))
     parent = _parent(wish, ground)
     tree = repository.own_tree(parent)
@@ -201,6 +199,8 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
     _refuse_taking_back(pieces, parent, wish, ground, repository)
     earlier = _earlier(pieces, _given_before(entries, wish, branches), ground, repository)
     branch = next(_names(entries, wish, repository, branches))
+    if wish.branch and HEADS + branch not in branches:
+        _refuse_far(branch, repository)
     commit = _written(pieces, wish, repository, parent)
     old = branches.get(HEADS + branch, "")
     try:
@@ -211,11 +211,11 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
         raise
     ignored = sorted(repository.ignored([piece.path for piece in pieces if piece.is_new]))
     notes = [f"An ignore rule keeps {path} out of git; the branch has it all the same." for path in ignored]
-    remote, to = _destination(repository, branch)
+    remote, follows = _remote_of(repository, branch)
     if not remote:
         notes.append("This repository has no remote yet; `git remote add origin URL` names one.")
-    where = [f"{branch}:{to}"] if to else [branch]
-    push = shlex.join(("git", "push", *([] if to else ["--set-upstream"]), remote or "origin", *where))
+    push = shlex.join(("git", "push", *([] if follows else ["--set-upstream"]), remote or "origin", branch))
+    notes += [] if repository.knows_user else [NOBODY]
     return Published(branch, commit, ground.place, pieces, push, (), tuple(notes)), earlier
 
 
@@ -238,22 +238,23 @@ def _against_here(ref: str, head: str, repository: Repository) -> str:
     return "has nothing that HEAD has not: it was merged, or never begun" if is_in else ""
 
 
-def _destination(repository: Repository, branch: str) -> tuple[str, str]:
-    """Return the remote that *branch* is pushed to, by its settings or likely, and its name there if that is another.
+def _refuse_far(branch: str, repository: Repository) -> None:
+    """Refuse to begin anew a *branch* that is at a remote."""
+    if far := repository.run("for-each-ref", "--format=%(refname:lstrip=2)", f"refs/remotes/*/{branch}").line:
+        bring = shlex.join(("git", "branch", branch, far.split("\n")[0]))
+        raise Refused(f"The branch {branch} is at a remote, and not here; `{bring}`, then repeat this.")
 
-    Both are empty when there is none.
+
+def _remote_of(repository: Repository, branch: str) -> tuple[str, bool]:
+    """Return the remote that *branch* is pushed to by its settings, else a likely one, and whether it has an upstream.
+
+    The remote is empty when there is none.
     """
-    asked = "--format=%(push:remotename)%00%(upstream:remotename)%00%(upstream:remoteref)%00"
-    chosen, upstream, ref = repository.run("for-each-ref", asked, HEADS + branch).fields[:3]
-    remotes = _remotes(repository)
-    remote = next((name for name in (chosen, "origin", *remotes) if name in remotes), "")
-    is_other = remote and remote == upstream and ref not in ("", HEADS + branch)
-    return remote, ref.removeprefix(HEADS) if is_other else ""
-
-
-def _remotes(repository: Repository) -> Sequence[str]:
+    asked = "--format=%(push:remotename)%00%(upstream)%00"
+    chosen, upstream = repository.run("for-each-ref", asked, HEADS + branch).fields[:2]
     listed = repository.run("config", "--name-only", "-z", "--get-regexp", r"^remote\..*\.url$", fine=(0, 1)).fields
-    return [name.removeprefix("remote.").removesuffix(".url") for name in listed]
+    names = [name.removeprefix("remote.").removesuffix(".url") for name in listed]
+    return next((name for name in (chosen, "origin", *names) if name in names), ""), bool(upstream)
 
 
 # ---- to the remote of a group
@@ -291,7 +292,8 @@ def _to_remote(here: Workspace, entries: Sequence[Entry], wish: Wish) -> tuple[P
         commit = _written(pieces, wish, repository, parent)
         branch = _given(remote, commit, _names(entries, wish, repository, remote.branches))
     stays = "What you published stays in this workspace, too; forget it here when the group's has come by `memfs sync`."
-    return Published(branch, commit, ground.place, pieces, "", remote.said, (stays,)), earlier
+    notes = (stays,) if repository.knows_user else (stays, NOBODY)
+    return Published(branch, commit, ground.place, pieces, "", remote.said, notes), earlier
 
 
 def _against_there(ref: str, remote: Remote, repository: Repository) -> str:
@@ -361,16 +363,17 @@ def _refuse_taking_back(
     """Refuse to put *pieces* in the place of what somebody else committed on the branch."""
     if wish.yes or parent == ground.onto:
         return
-    mine, literal = repository.mail, {"GIT_LITERAL_PATHSPECS": "1"}
+    mine, literal = repository.mails, {"GIT_LITERAL_PATHSPECS": "1"}
     for piece in pieces:
-        what = ("-z", "--max-count=1", "--format=%ce%x00%cn%x00%h", f"{ground.onto}..{parent}", "--", piece.path)
-        last = repository.run("log", "--no-show-signature", *what, environ=literal).fields
-        if last and last[0] != mine:
-            look = shlex.join(("git", "-C", str(repository.top), "show", last[2]))
-            raise Refused(
-                f"{piece.path} was last changed on the branch {wish.branch} of {ground.place} by {last[1]}; "
-                f"`{look}` shows it, and yours would take it back. If it has that by now: repeat with --yes."
-            )
+        what = ("-z", "--format=%h%x00%ae%x00%ce%x00%an", f"{ground.onto}..{parent}", "--", piece.path)
+        said = repository.run("log", "--no-show-signature", *what, environ=literal).fields
+        for commit, *mails, name in zip(*[iter(said)] * 4, strict=True):
+            if not mine.issuperset(mails):
+                look = shlex.join(("git", "-C", str(repository.top), "show", commit))
+                raise Refused(
+                    f"{name[:WHO] or mails[0]} changed {piece.path} on the branch {wish.branch} of {ground.place}; "
+                    f"`{look}` shows how. Take that over into yours, or it is taken back; then repeat with --yes."
+                )
 
 
 def _changed(
@@ -404,7 +407,7 @@ def _earlier(pieces: Sequence[Piece], refs: Sequence[str], ground: Ground, repos
         if wanted <= {blob.oid for blob in tree.values()}:
             raise Refused(
                 f"It is published already: the branch {ref.removeprefix(HEADS)} of {ground.place} has the same. "
-                "To have it on another one, too: `memfs publish --branch NAME`."
+                "To have it on another one, too: repeat with another `--branch NAME`."
             )
     paths = [piece.path for piece in pieces]
     have = (ref for ref, tree in trees.items() if any(tree.get(path) not in (None, onto.get(path)) for path in paths))

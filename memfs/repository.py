@@ -322,9 +322,9 @@ class Repository:
         return known.line if self.knows_user else f"memfs <memfs@localhost> {int(time.time())} +0000"
 
     @property
-    def mail(self) -> str:
-        """The address of who commits here."""
-        return self._identity("COMMITTER").rpartition(">")[0].rpartition("<")[2]
+    def mails(self) -> set[str]:
+        """The addresses of who commits here."""
+        return {self._identity(role).rpartition(">")[0].rpartition("<")[2] for role in ("AUTHOR", "COMMITTER")}
 
     def commit(self, changes: Mapping[str, Content], message: str, old: str) -> tuple[str, Mapping[str, Blob | None]]:
         """Commit *changes* below `prefix` on top of HEAD; return the commit, and what it has in their place.

@@ -139,7 +139,7 @@ class _Sync:
 
     def __init__(self, config: Config, shelf: Shelf, folder: Path, may: _May, progress: Progress) -> None:
         self.config, self.shelf, self.folder, self.may, self.progress = config, shelf, folder, may, progress
-        self.restoring = folder / "restoring"  # until a sync ended well, what vanished is to come back
+        self.restoring = folder / "restoring"
         self.repository = self._repository()
         self.notes: list[str] = []
         self.brought: list[str] = []
@@ -176,8 +176,7 @@ class _Sync:
 
     def done(self) -> Synced:
         """Commit, then bring both sides together, in at most `ROUNDS` rounds."""
-        if self.restoring.exists() and not self.may.yes:
-            self.may = self.may._replace(restore=True)
+        self._heed_the_wish()
         self._finish()
         self.progress("committing", 0, 0)
         committed = self._commit()
@@ -200,6 +199,17 @@ class _Sync:
                     self.repository.point(REMOTE_REF, ours)
                     return self._answer(committed, pushed=ours != theirs)
         raise GitFailed(f"{remote} changed {ROUNDS} times meanwhile; what is new here is committed. Sync again.")
+
+    def _heed_the_wish(self) -> None:
+        """Keep the wish that what vanished comes back until a sync has ended well, unless memories may vanish now."""
+        with StorageFailed.met(self.restoring, "write"):
+            if self.may.restore:
+                locks.put(self.restoring, b"", durable=True)
+            elif self.may.yes:
+                self.restoring.unlink(missing_ok=True)
+            elif self.restoring.exists():
+                self.may = self.may._replace(restore=True)
+                self.notes.append("A `--restore` before this was cut short, so what vanished comes back now.")
 
     def _head_of(self, remote: Remote) -> str:
         """Return what `Remote.head` does; raises like it, and says how to name another remote."""
@@ -311,9 +321,6 @@ class _Sync:
             named = [each for path, each in changes.items() if path not in self.apart and isinstance(each, Blob)]
             self.load([blob.oid for blob in named if blob.is_file])
             new = repository.write(changes, "memories: merged", [ours, theirs])
-        if back:
-            with StorageFailed.met(self.restoring, "write"):
-                locks.put(self.restoring, b"", durable=True)
         self._check_out(ours, theirs, new, united)
         self.notes += united.notes
         self.clashes += united.clashes

@@ -253,6 +253,7 @@ def test_everything_that_can_be_set_is_read(world: World) -> None:
         "[groups]\nteam = 1",
         '[groups.team]\nmembers = "/x"',
         "[groups.team]\nmembers = [1]",
+        '[groups.team]\nmembers = ["/a\\u0000b"]',
         '[groups."../up"]\nmembers = []',
         '[groups."Team"]\nmembers = []',
         "search = 1",

@@ -170,6 +170,17 @@ def test_what_a_memory_says_itself_comes_first(world: World, git: Git) -> None:
     assert here.get("both.md").author == "Ada"
 
 
+def test_what_a_merge_brings_back_has_the_author_that_it_had(world: World, git: Git) -> None:
+    """Though all that was learned since is that it was gone."""
+    first = git("rev-parse", "HEAD")
+    (git.folder / ".memory/b.md").unlink()
+    commit(git, THIRD)
+    known(world, git)
+    git("reset", "-q", "--hard", git("commit-tree", "-p", "HEAD", "-p", first, "-m", "back", f"{first}^{{tree}}"))
+
+    assert said(known(world, git).get("b.md")) == ("Grace", at(SECOND), at(SECOND))
+
+
 def test_a_rename_keeps_when_a_memory_was_made(world: World, git: Git) -> None:
     """One that changes no byte; also when it was learned of before."""
     known(world, git)

@@ -236,7 +236,9 @@ def test_what_is_edited_has_to_be_settled(world: World, git: Git) -> None:
 
 def test_nothing_in_conflict_is_said(world: World, git: Git) -> None:
     """No conflict, exit 0; an unknown name is refused with what there is."""
-    assert memfs(world, "resolve").out.strip() == "Nothing is in conflict."
+    told = "Nothing is in conflict. It is isolated mode; `memfs resolve --mode hybrid` looks everywhere."
+    assert memfs(world, "resolve").out.strip() == told
+    assert memfs(world, *told.split("`")[1].split()[1:]).out.strip() == "Nothing is in conflict."
     assert memfs(world, "resolve", "other.md", "--ours").code == 3
     clash(git)
     assert "deploys.md" in memfs(world, "resolve", "other.md", "--ours").sentence

@@ -965,12 +965,30 @@ def test_a_bringing_back_that_was_cut_short_may_be_given_up(pair: Pair) -> None:
         syncing.sync(pair.a.config(), shelf_of(pair.a.config()), restore=True, progress=killed)
     assert memories(pair.a) == meant
     (pair.a.home / "global/n0.md").unlink()
-    quietly(pair.a, yes=True)
+    with pytest.raises(KeyboardInterrupt):
+        syncing.sync(pair.a.config(), shelf_of(pair.a.config()), yes=True, progress=killed)
     quietly(pair.a)
     quietly(pair.b)
 
     assert meant.keys() - memories(pair.a).keys() == {"global/n0.md"}
     assert_same(pair)
+
+
+def test_a_wish_that_met_an_unreachable_remote_is_kept_and_told(pair: Pair) -> None:
+    """What was removed is committed by then, and the next sync would send that."""
+    many(pair)
+    meant = memories(pair.a)
+    for number in range(3):
+        (pair.a.home / f"global/n{number}.md").unlink()
+    away = pair.remote.rename(pair.remote.with_name("away.git"))
+    assert memfs(pair.a, "sync", "--restore").code == 10
+    away.rename(pair.remote)
+
+    done = quietly(pair.a)
+
+    assert memories(pair.a) == meant
+    assert "A `--restore` before this was cut short, so what vanished comes back now." in done.notes
+    assert quietly(pair.a).notes == ()
 
 
 @pytest.mark.parametrize("since", ["nothing", "an edit of one that is back"])

@@ -41,9 +41,10 @@ OURS = "---\nid: 01KAJ9D3Q0V8M2XH5N7C4T6B1R\ntitle: Paging\nfuture: [kept]\n---\
 
 
 @pytest.fixture(autouse=True)
-def _is_nobody_in_particular(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have what this process commits be by whom its commands commit."""
+def _is_somebody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have git know who commits, in this process and in its commands."""
     monkeypatch.setenv("HOME", world.environ["HOME"])
+    Path(world.environ["HOME"], ".gitconfig").write_text("[user]\nname = Me\nemail = me@example.org\n")
 
 
 def bare(world: World, name: str = "team") -> Git:
@@ -314,8 +315,8 @@ def test_the_note_names_the_branch_with_the_earlier_version(world: World) -> Non
     second = publishing.publish(world.open(), references, Wish())
 
     assert second.branch == "memfs/a-2"
-    again = "repeat with `--branch memfs/a`."
-    assert second.notes[0] == f"The branch memfs/a has another version; to put this one on top of it: {again}"
+    again = "repeat with `--branch memfs/a`; then memfs/a-2 can go."
+    assert second.notes[0] == f"The branch memfs/a has another version. To put this one on top of it: {again}"
     assert memfs(world, "publish", *references, "--branch", "memfs/a").code == 0
     git("merge", "--quiet", "memfs/a-2")
     git("rm", "--quiet", "--cached", ".memory/a.md")
@@ -323,7 +324,7 @@ def test_the_note_names_the_branch_with_the_earlier_version(world: World) -> Non
     put(world, "a.md", "# A\n\nOnce more.\n")
     third = publishing.publish(world.open(), ["A"], Wish(allow_secret=True))
     assert third.branch == "memfs/a-3"
-    assert third.notes[0].endswith(again)
+    assert third.notes[0].endswith("`--branch memfs/a`; then memfs/a-3 can go.")
     put(world, "other.md", "# A\n\nAnother.\n")
     git("add", "--force", ".memory/other.md")
     git("commit", "--quiet", "-m", "another")
@@ -374,22 +375,36 @@ def test_what_somebody_works_on_or_has_merged_is_not_moved(world: World, script:
     assert git.state() == before
 
 
-def test_a_branch_is_pushed_to_where_it_was_taken_from(world: World) -> None:
-    """By the name that it has there; one that is only there is none to begin anew."""
+def test_a_branch_is_pushed_under_its_own_name(world: World) -> None:
+    """Also one that was begun from the remote's main branch, which git calls its upstream; and as often as it takes."""
     git = proposed(world)
     origin = bare(world, "origin")
     git("remote", "add", "origin", origin.folder)
-    git("push", "--quiet", "origin", "memfs/a:feature", "memfs/a:refs/heads/theirs")
+    git("push", "--quiet", "origin", "main")
     git("fetch", "--quiet", "origin")
-    git("branch", "--quiet", "mine", "--track", "origin/feature")
+    git("branch", "--quiet", "feature", "--track", "origin/main")
+    git("update-ref", "refs/heads/feature", git("commit-tree", "-p", "feature", "-m", "at work", "main^{tree}"))
 
-    done = publishing.publish(world.open(), ["a.md"], Wish(branch="mine"))
+    done = publishing.publish(world.open(), ["a.md"], Wish(branch="feature"))
+    new = publishing.publish(world.open(), ["a.md"], Wish(branch="new"))
+
+    assert (done.push, new.push) == ("git push origin feature", "git push --set-upstream origin new")
+    git(*done.push.split()[1:])
+    assert (origin("rev-parse", "feature"), origin("rev-parse", "main")) == (done.commit, git("rev-parse", "main"))
+
+
+def test_a_branch_that_is_at_a_remote_alone_is_not_begun_anew(world: World) -> None:
+    """What was pushed then would be refused."""
+    git = proposed(world)
+    origin = bare(world, "origin")
+    git("remote", "add", "origin", origin.folder)
+    git("push", "--quiet", "origin", "memfs/a:refs/heads/theirs")
+    git("fetch", "--quiet", "origin")
+
     with pytest.raises(Refused, match="`git branch theirs origin/theirs`, then repeat"):
         publishing.publish(world.open(), ["a.md"], Wish(branch="theirs"))
-
-    assert done.push == "git push origin mine:feature"
-    git(*done.push.split()[1:])
-    assert origin("rev-parse", "feature") == done.commit
+    with pytest.raises(Invalid):
+        publishing.publish(world.open(), ["a.md"], Wish(branch="the*"))
 
 
 def test_a_memory_that_was_renamed_is_updated_where_the_branch_has_it(world: World) -> None:
@@ -429,7 +444,7 @@ def test_any_other_branch_that_is_named_goes_on(world: World) -> None:
     done = publishing.publish(world.open(), ["a.md"], Wish(branch="feature"))
 
     assert git.files("feature") == [".gitignore", ".memory/a.md", "code.py"]
-    assert done.push == "git push --set-upstream fork feature"
+    assert done.push == "git push fork feature"
 
 
 def test_a_branch_that_is_changed_at_the_same_moment_stays(world: World) -> None:
@@ -507,8 +522,8 @@ def test_a_second_version_is_another_branch_unless_the_first_is_named(world: Wor
     third = as_json(world, *command.split()[1:])
 
     assert (first["branch"], second["branch"], third["branch"]) == ("memfs/a", "memfs/a-2", "memfs/a")
-    again = "to put this one on top of it: repeat with `--branch memfs/a`."
-    assert f"The branch memfs/a has another version; {again}" in second["notes"]
+    again = "To put this one on top of it: repeat with `--branch memfs/a`; then memfs/a-2 can go."
+    assert f"The branch memfs/a has another version. {again}" in second["notes"]
     assert not any("another version" in note for note in (*first["notes"], *third["notes"]))
     assert team("rev-parse", "memfs/a", "memfs/a^") == f"{third['commit']}\n{first['commit']}"
     assert team("rev-parse", "memfs/a-2") == second["commit"]
@@ -539,12 +554,17 @@ def test_what_somebody_else_changed_on_the_branch_is_not_taken_back(world: World
 
     refused = memfs(world, "publish", "a.md", "--to", "group:team", "--branch", "memfs/a")
 
-    assert (refused.code, "a.md was last changed on the branch memfs/a" in refused.sentence) == (6, True)
+    assert (refused.code, "changed a.md on the branch memfs/a of file://" in refused.sentence) == (6, True)
     command = re.findall("`git ([^`]+)`", refused.sentence)[0]
     assert "More, corrected." in Git(world.root, user(world))(*command.split())
     assert team("log", "--format=%s", "memfs/a") == "corrected\nmemory: A\nanother file\nmemory: A\nbegun"
+    tree = team("rev-parse", "memfs/a^{tree}")
+    mine = {f"GIT_{role}_EMAIL": "me@example.org" for role in ("AUTHOR", "COMMITTER")}
+    own = Git(team.folder, {**user(world), **mine})("commit-tree", "-p", "memfs/a", "-m", "mine, on top of it", tree)
+    team("update-ref", "refs/heads/memfs/a", own)
+    assert memfs(world, "publish", "a.md", "--to", "group:team", "--branch", "memfs/a").code == 6
     done = memfs(world, "publish", "a.md", "--to", "group:team", "--branch", "memfs/a", "--yes", "--json").json
-    assert team("rev-parse", "memfs/a", "memfs/a~2") == f"{done['commit']}\n{second.commit}"
+    assert team("rev-parse", "memfs/a", "memfs/a~3") == f"{done['commit']}\n{second.commit}"
 
 
 def test_a_branch_of_the_remote_that_is_over_is_not_moved(world: World, team: Git) -> None:

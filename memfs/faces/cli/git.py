@@ -202,7 +202,7 @@ def resolve_command(memory: str | None, *, listed: bool, as_json: bool, **ways: 
     settled = []
     if way or asks:
         settled = [clash for clash in found if _settled(here, clash, way)]
-    _show_clashes(found, settled, as_json=as_json)
+    _show_clashes(found, settled, here.view.mode, as_json=as_json)
     if len(settled) < len(found):
         click.get_current_context().exit(HELD_BACK)
 
@@ -229,7 +229,7 @@ def _settled(here: Workspace, clash: Clash, way: str | None) -> bool:
     return True
 
 
-def _show_clashes(found: Sequence[Clash], settled: Sequence[Clash], *, as_json: bool) -> None:
+def _show_clashes(found: Sequence[Clash], settled: Sequence[Clash], mode: str, *, as_json: bool) -> None:
     if as_json:
         tell({"conflicts": [render_git.clash_json(clash, settled=clash in settled) for clash in found]})
         return
@@ -237,7 +237,8 @@ def _show_clashes(found: Sequence[Clash], settled: Sequence[Clash], *, as_json: 
         mark = ("settled  ", "green") if clash in settled else ("in conflict  ", "bold red")
         say([[mark, (inert(str(clash.store.absolute(clash.path))), "bold")]])
     if not found:
-        say([[("Nothing is in conflict.", "green")]])
+        more = "" if mode == "hybrid" else f" It is {mode} mode; `memfs resolve --mode hybrid` looks everywhere."
+        say([[("Nothing is in conflict.", "green"), (more, "dim")]])
     elif len(settled) < len(found):
         say([[("memfs resolve NAME --ours, --theirs, --both or --edit settles one.", "dim")]])
 
