@@ -876,8 +876,11 @@ def told(sentence: str) -> list[str]:
     return command.split()
 
 
-@pytest.mark.parametrize("refuse", [False, True], ids=["at once", "after a refusal, which has committed"])
-@pytest.mark.parametrize("also", [False, True], ids=["alone", "the other side changed, too"])
+@pytest.mark.parametrize(
+    ("refuse", "also"),
+    [(False, False), (True, True)],
+    ids=["at once, alone", "after a refusal, which has committed; the other side changed, too"],
+)
 def test_what_was_lost_here_comes_back_by_the_command_that_is_told(pair: Pair, *, refuse: bool, also: bool) -> None:
     """Byte for byte, in every store; what was moved stays where it is, and edits made since stay."""
     many(pair, "global")
@@ -991,11 +994,12 @@ def test_a_wish_that_met_an_unreachable_remote_is_kept_and_told(pair: Pair) -> N
     assert quietly(pair.a).notes == ()
 
 
-@pytest.mark.parametrize("since", ["nothing", "an edit of one that is back"])
-@pytest.mark.parametrize("clash", [False, True], ids=["alone", "while texts clash"])
-@pytest.mark.parametrize("step", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("step", "clash", "since"),
+    [(4, False, "nothing"), (1, True, "nothing"), (2, True, "an edit of one that is back"), (1, False, "an edit, too")],
+)
 def test_a_bringing_back_that_was_killed_is_finished_by_any_sync(
-    pair: Pair, step: int, since: str, *, clash: bool
+    pair: Pair, step: int, *, clash: bool, since: str
 ) -> None:
     """The rest is too little to be asked for, and does not vanish for that; nor does either text of a clash."""
     many(pair)
