@@ -337,8 +337,9 @@ class Store:
                     os.close(fd)
                     fd = inner
             except OSError as error:
-                *_, where = places = [self.root.joinpath(*folders[:depth]) for depth in range(len(folders) + 1)]
-                if error.errno in (errno.ELOOP, errno.ENOTDIR) and any(place.is_symlink() for place in places):
+                where = self.root.joinpath(*folders)
+                places = (where, *where.parents[: len(folders)]) if error.errno in (errno.ELOOP, errno.ENOTDIR) else ()
+                if any(place.is_symlink() for place in places):
                     raise OutsideStore(f"{where} is or goes through a symbolic link; memfs does not follow it.") from (
                         error
                     )
