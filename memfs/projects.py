@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from memfs import trust
 from memfs.config import Config
 from memfs.errors import Invalid
 from memfs.errors import StorageFailed
@@ -42,7 +41,7 @@ class Project(NamedTuple):
 
 def note(config: Config, workspace: Path) -> None:
     """Remember that memfs is used in *workspace*; where that cannot be written down it is not known elsewhere."""
-    place = trust.place_of(workspace)
+    place = _place(workspace)
     if place not in lines(config.state / KNOWN) and b"\n" not in place:
         with suppress(StorageFailed):
             add(config.state / KNOWN, [place])
@@ -54,7 +53,7 @@ def forget(config: Config, workspace: Path) -> None:
     Raises:
         StorageFailed: It cannot be written down.
     """
-    remove(config.state / KNOWN, trust.place_of(workspace))
+    remove(config.state / KNOWN, _place(workspace))
 
 
 def known(config: Config, also: Iterable[Path] = ()) -> Sequence[Project]:
@@ -87,6 +86,11 @@ def named(config: Config, name: str, among: Sequence[Project] | None = None) -> 
         f"{name!r} is no project that is known here.{meant(name, [project.name for project in projects], 'projects')} "
         "`memfs projects` lists them; others are named by their absolute path."
     )
+
+
+def _place(workspace: Path) -> bytes:
+    """Return what the list has of *workspace*: its path, with no link in it."""
+    return os.fsencode(os.path.realpath(workspace))
 
 
 def _names(folders: Sequence[Path], config: Config) -> dict[Path, str]:

@@ -211,10 +211,8 @@ def _in_project(entries: Sequence[Entry], wish: Wish) -> tuple[Published, str]:
         raise
     ignored = sorted(repository.ignored([piece.path for piece in pieces if piece.is_new]))
     notes = [f"An ignore rule keeps {path} out of git; the branch has it all the same." for path in ignored]
-    remote, follows = _remote_of(repository, branch)
-    if not remote:
-        notes.append("This repository has no remote yet; `git remote add origin URL` names one.")
-    push = shlex.join(("git", "push", *([] if follows else ["--set-upstream"]), remote or "origin", branch))
+    push, remote = _push(repository, branch)
+    notes += [] if remote else ["This repository has no remote yet; `git remote add origin URL` names one."]
     notes += [] if repository.knows_user else [NOBODY]
     return Published(branch, commit, ground.place, pieces, push, (), tuple(notes)), earlier
 
@@ -245,16 +243,14 @@ def _refuse_far(branch: str, repository: Repository) -> None:
         raise Refused(f"The branch {branch} is at a remote, and not here; `{bring}`, then repeat this.")
 
 
-def _remote_of(repository: Repository, branch: str) -> tuple[str, bool]:
-    """Return the remote that *branch* is pushed to by its settings, else a likely one, and whether it has an upstream.
-
-    The remote is empty when there is none.
-    """
+def _push(repository: Repository, branch: str) -> tuple[str, str]:
+    """Return the command that pushes *branch*, and the remote by its settings, else a likely one; empty for none."""
     asked = "--format=%(push:remotename)%00%(upstream)%00"
     chosen, upstream = repository.run("for-each-ref", asked, HEADS + branch).fields[:2]
     listed = repository.run("config", "--name-only", "-z", "--get-regexp", r"^remote\..*\.url$", fine=(0, 1)).fields
     names = [name.removeprefix("remote.").removesuffix(".url") for name in listed]
-    return next((name for name in (chosen, "origin", *names) if name in names), ""), bool(upstream)
+    remote = next((name for name in (chosen, "origin", *names) if name in names), "")
+    return shlex.join(("git", "push", *([] if upstream else ["--set-upstream"]), remote or "origin", branch)), remote
 
 
 # ---- to the remote of a group
@@ -363,15 +359,15 @@ def _refuse_taking_back(
     """Refuse to put *pieces* in the place of what somebody else committed on the branch."""
     if wish.yes or parent == ground.onto:
         return
-    mine, literal = repository.mails, {"GIT_LITERAL_PATHSPECS": "1"}
+    mine = {repository.identity(role).rpartition(">")[0].rpartition("<")[2] for role in ("AUTHOR", "COMMITTER")}
     for piece in pieces:
         what = ("-z", "--format=%h%x00%ae%x00%ce%x00%an", f"{ground.onto}..{parent}", "--", piece.path)
-        said = repository.run("log", "--no-show-signature", *what, environ=literal).fields
-        for commit, *mails, name in zip(*[iter(said)] * 4, strict=True):
-            if not mine.issuperset(mails):
+        said = repository.run("--literal-pathspecs", "log", "--no-show-signature", *what).fields
+        for commit, author, committer, name in zip(said[::4], said[1::4], said[2::4], said[3::4], strict=True):
+            if not mine.issuperset((author, committer)):
                 look = shlex.join(("git", "-C", str(repository.top), "show", commit))
                 raise Refused(
-                    f"{name[:WHO] or mails[0]} changed {piece.path} on the branch {wish.branch} of {ground.place}; "
+                    f"{name[:WHO] or author} changed {piece.path} on the branch {wish.branch} of {ground.place}; "
                     f"`{look}` shows how. Take that over into yours, or it is taken back; then repeat with --yes."
                 )
 

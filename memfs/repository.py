@@ -298,8 +298,8 @@ class Repository:
             message: For people.
             parents: Commits; none for the first.
         """
-        committer = self._identity("COMMITTER")
-        author = self._identity("AUTHOR") if self._are_two() else committer
+        committer = self.identity("COMMITTER")
+        author = self.identity("AUTHOR") if self._are_two() else committer
         before = self.own_tree(parents[0] if parents else "")
         feed = b"".join(objects.told(changes, before, message, (author, committer), parents))
         options = ("-c", f"fastimport.unpackLimit={PACKED}")
@@ -315,16 +315,11 @@ class Repository:
         said = [name for name in os.environ if name.startswith(("GIT_AUTHOR_", "GIT_COMMITTER_"))]
         return bool(said) or any(name.startswith(git.PEOPLE) for name in self._settings)
 
-    def _identity(self, role: str) -> str:
-        """Return who commits, as git knows the user; memfs, when it does not."""
+    def identity(self, role: str) -> str:
+        """Return who commits in the *role* AUTHOR or COMMITTER, as git knows the user; memfs, when it does not."""
         known = self._read("var", f"GIT_{role}_IDENT", fine=(0, 128))
         self.knows_user = not known.code
         return known.line if self.knows_user else f"memfs <memfs@localhost> {int(time.time())} +0000"
-
-    @property
-    def mails(self) -> set[str]:
-        """The addresses of who commits here."""
-        return {self._identity(role).rpartition(">")[0].rpartition("<")[2] for role in ("AUTHOR", "COMMITTER")}
 
     def commit(self, changes: Mapping[str, Content], message: str, old: str) -> tuple[str, Mapping[str, Blob | None]]:
         """Commit *changes* below `prefix` on top of HEAD; return the commit, and what it has in their place.

@@ -41,6 +41,7 @@ from memfs.shelves import stores
 from memfs.uniting import Load
 from memfs.uniting import Tree
 from memfs.uniting import United
+from memfs.uniting import refuse_folders
 from memfs.uniting import unite
 from memfs.worktree import ending
 
@@ -308,7 +309,9 @@ class _Sync:
         united = unite(fit[0], fit[1], fit[2], self.load)
         united = united._replace(tree={**united.tree, **{path: other.get(path) or mine[path] for path in self.apart}})
         back = {**self._vanishing(mine, united, "here"), **self._vanishing(other, united, "from the remote")}
-        united = united._replace(tree={**united.tree, **back})
+        if back:
+            united = united._replace(tree={**united.tree, **back})
+            refuse_folders(united.tree)
         if common == theirs and not back:
             return ours
         self._rescue(ours)

@@ -56,13 +56,8 @@ def inert_line(text: str) -> str:
     return inert(" ".join(text.split()))
 
 
-def place_of(workspace: Path) -> bytes:
-    """Return what the lists have of *workspace*: its path, with no link in it."""
-    return os.fsencode(os.path.realpath(workspace))
-
-
 def places_of(workspace: Path) -> Sequence[bytes]:
-    """Return what the lists have of *workspace* and of the main work tree, where git linked it to one.
+    """Return what the lists have of *workspace*: its path with no link in it; then the main work tree's, if it has one.
 
     Whatever comes is trusted in both if it is in the main one; single texts are accepted for all at once.
     """

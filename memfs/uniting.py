@@ -7,6 +7,7 @@ a change, two memories at one path become two files, and texts that clash stand 
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -77,7 +78,7 @@ class _Uniting:
             self._merge(place, None, ours[path], theirs[place], {path})
         for path, blob in (*_without(theirs, both.values()).items(), *_without(ours, both).items()):
             self._put(path, blob)
-        self._refuse_folders()
+        refuse_folders(self.tree)
         moved = {path: place for path, place in self.moved.items() if path not in self.tree}
         return United(self.tree, moved, self.clashes, tuple(self.notes))
 
@@ -195,15 +196,20 @@ class _Uniting:
             return content
         return self._bytes(content) if content.is_file else content.oid.encode()
 
-    def _refuse_folders(self) -> None:
-        """Refuse what no folder can hold: a file with files below it."""
-        nearest = {PurePosixPath(path).parent for path in self.tree}
-        folders = {str(folder) for each in nearest for folder in (each, *each.parents)}
-        for path in sorted(folders & self.tree.keys()):
-            raise Refused(
-                f"{path} is a file on one side and a folder on the other; nothing was changed. Give one of "
-                "them another name, then sync again."
-            )
+
+def refuse_folders(paths: Collection[str]) -> None:
+    """Refuse what no folder can hold: a file with files below it.
+
+    Raises:
+        Refused: Some of *paths* are that.
+    """
+    nearest = {PurePosixPath(path).parent for path in paths}
+    folders = {str(folder) for each in nearest for folder in (each, *each.parents)}
+    for path in sorted(folders.intersection(paths)):
+        raise Refused(
+            f"{path} is a file on one side and a folder on the other; nothing was changed. Give one of "
+            "them another name, then sync again."
+        )
 
 
 def _without(tree: Tree, paths: Iterable[str]) -> dict[str, Blob]:

@@ -977,6 +977,33 @@ def test_a_bringing_back_that_was_cut_short_may_be_given_up(pair: Pair) -> None:
     assert_same(pair)
 
 
+def test_what_cannot_come_back_beside_what_is_there_is_told(pair: Pair) -> None:
+    """A folder of its name; nothing is changed until that has another one."""
+    many(pair)
+    meant = memories(pair.a)
+    (pair.a.home / "global/n0.md").unlink()
+    put(pair.a, "global/n0.md/in.md", memory("in-1"))
+
+    assert "global/n0.md is a file on one side and a folder" in refused(pair.a, "--restore", code=6)
+    assert "Give one of them another name" in refused(pair.a, code=6)
+    (pair.a.home / "global/n0.md").rename(pair.a.home / "global/n0")
+    quietly(pair.a)
+
+    assert memories(pair.a) == {**meant, "global/n0/in.md": memory("in-1").encode()}
+    quietly(pair.b)
+    assert_same(pair)
+
+
+def test_memories_vanish_or_come_back_and_not_both(pair: Pair) -> None:
+    """Who says both is asked which; nothing is synced."""
+    many(pair)
+    (pair.a.home / "global/n0.md").unlink()
+
+    assert "One or the other" in refused(pair.a, "--yes", "--restore", code=2)
+
+    assert "global/n0.md" in files_of(pair.remote)
+
+
 def test_a_wish_that_met_an_unreachable_remote_is_kept_and_told(pair: Pair) -> None:
     """What was removed is committed by then, and the next sync would send that."""
     many(pair)

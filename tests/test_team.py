@@ -245,14 +245,20 @@ def test_what_is_published_already_is_not_published_again(world: World) -> None:
         publishing.publish(here, ["a.md"], Wish())
 
 
-def test_an_ignored_memory_is_published_with_a_word_about_it(world: World) -> None:
-    """Whoever keeps memories out of git may still share one of them."""
+def ignoring(world: World) -> Git:
+    """Return the workspace `project` as a repository that ignores its memories, of which there is `a.md`."""
     git = begun(world)
     world.trusted()
     git.put(".gitignore", ".memory/\n")
     git("add", ".gitignore")
     git("commit", "--quiet", "-m", "begun")
     put(world, "a.md", "# A\n")
+    return git
+
+
+def test_an_ignored_memory_is_published_with_a_word_about_it(world: World) -> None:
+    """Whoever keeps memories out of git may still share one of them."""
+    git = ignoring(world)
 
     done = publishing.publish(world.open(), ["a.md"], Wish())
 
@@ -265,12 +271,7 @@ def test_an_ignored_memory_is_published_with_a_word_about_it(world: World) -> No
 
 def proposed(world: World) -> Git:
     """Return the workspace `project` with a memory `a.md` that `memfs/a` has, and has another text since."""
-    git = begun(world)
-    world.trusted()
-    git.put(".gitignore", ".memory/\n")
-    git("add", ".gitignore")
-    git("commit", "--quiet", "-m", "begun")
-    put(world, "a.md", "# A\n")
+    git = ignoring(world)
     publishing.publish(world.open(), ["a.md"], Wish())
     put(world, "a.md", "# A\n\nMore.\n")
     return git

@@ -95,13 +95,17 @@ def sync_command(
 
     What you share, in ~/.memory/global and groups, is committed, merged with what the other machines
     have, and pushed. Nothing is forced or thrown away: texts that clash both stay in the file, and
-    `memfs resolve` settles them. A project's memories travel with its own repository.
+    `memfs resolve` settles them. Where more than 30 % of a store were removed, it asks: --yes if that
+    is meant, --restore if not. A project's memories travel with its own repository.
     """
     from memfs import settings
     from memfs.network import checked_remote
     from memfs.shelves import known_shelves
     from memfs.shelves import shelf_of
 
+    if yes and restore:
+        said = "One or the other: --yes lets memories vanish, --restore brings them back."
+        raise click.UsageError(said, click.get_current_context())
     here = workspace()
     if remote is not None:
         shelf = shelf_of(here.config, group=group or "", workspace=here.view.workspace if own else None)
